@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings from INI files: one table knows every section and key. */
+#include "model/config.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/ini.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#ifndef SYSCONFDIR
+#define SYSCONFDIR "/etc"
+#endif
+
+enum key_type {
+	KEY_PATH,  /* char *, one path, against the file's folder */
+	KEY_PATHS, /* char *, folders separated by ':', each against the file's folder */
+	KEY_SECONDS, /* double */
+	KEY_SIZE,    /* uint64_t */
+	KEY_COUNT    /* int, from 0 */
+};
+
+static const struct key {
+	const char *section, *name;
+	enum key_type type;
+	size_t at;
+} keys[] = {
+	{"engine", "plugin_path", KEY_PATHS, offsetof(struct config, plugin_path)},
+	{"engine", "grace", KEY_SECONDS, offsetof(struct config, grace)},
+	{"engine", "capture", KEY_SIZE, offsetof(struct config, capture)},
+	{"store", "path", KEY_PATH, offsetof(struct config, store_path)},
+	{"resources", "cpus", KEY_COUNT, offsetof(struct config, cpus)},
+	{"resources", "gpus", KEY_COUNT, offsetof(struct config, gpus)},
+	{"resources", "memory", KEY_SIZE, offsetof(struct config, memory)},
+};
+#define KEY_TOTAL (sizeof keys / sizeof *keys)
+
+static void
+set_text(char **to, char *value)
+{
+	free(*to);
+	*to = value;
+}
+
+static char *
+absolute_paths(const char *file, const char *value)
+{
+	char *dir = path_dir(file), *path;
+	struct str out = {0};
+
+	for (const char *p = value; *p;) {
+		size_t n = strcspn(p, ":");
+		char *one = xstrndup(p, n);
+
+		if (*one) {
+			char *base = path_absolute(NULL, dir);
+
+			path = path_absolute(base, one);
+			str_printf(&out, "%s%s", out.len ? ":" : "", path);
+			free(path);
+			free(base);
+		}
+		free(one);
+		p += n + (p[n] == ':');
+	}
+	free(dir);
+	return str_take(&out);
+}
+
+static char *
+absolute_one(const char *file, const char *value)
+{
+	char *dir = path_dir(file), *base = path_absolute(NULL, dir);
+	char *path = *value ? path_absolute(base, value) : xstrdup("");
+
+	free(base);
+	free(dir);
+	return path;
+}
+
+/* NULL if the value is good, else what would be. */
+static const char *
+set_key(struct config *c, const struct key *k, const char *file, const char *value)
+{
+	void *to = (char *)c + k->at;
+	uint64_t size;
+	int64_t count;
+	double seconds;
+
+	switch (k->type) {
+	case KEY_PATH:
+		set_text(to, absolute_one(file, value));
+		return NULL;
+	case KEY_PATHS:
+		set_text(to, absolute_paths(file, value));
+		return NULL;
+	case KEY_SECONDS:
+		if (parse_duration(value, &seconds) < 0 || seconds < 0)
+			return "write 90s, 15m, 6h or 2d";
+		*(double *)to = seconds;
+		return NULL;
+	case KEY_SIZE:
+		if (parse_size(value, &size) < 0)
+			return "write 512M, 16G or 1T";
+		*(uint64_t *)to = size;
+		return NULL;
+	default:
+		if (parse_int(value, &count) < 0 || count < 0 || count > 1000000)
+			return "write a whole number from 0";
+		*(int *)to = (int)count;
+		return NULL;
+	}
+}
+
+/* --- what is not known ------------------------------------------------------------ */
+
+static char *
+hint_for(const char *word, const char *const *candidates)
+{
+	const char *near = nearest_word(word, candidates);
+
+	return near ? xasprintf("did you mean '%s'?", near) : NULL;
+}
+
+static void
+unknown_section(const char *file, int line, const char *section, struct diags *diags)
+{
+	static const char *const sections[] = {"engine", "store", "resources", NULL};
+	char *hint = hint_for(section, sections);
+
+	if (starts_with(section, "executor.") || starts_with(section, "plugin."))
+		diags_add(diags, SEV_ERROR, file, line, section, NULL,
+			  "section [%s] is not in this version", section);
+	else
+		diags_add(diags, SEV_ERROR, file, line, section,
+			  hint ? hint
+			       : "sections are [engine], [store] and [resources]",
+			  "unknown section [%s]", section);
+	free(hint);
+}
+
+static void
+unknown_key(const char *file, int line, const char *section, const char *name,
+	    struct diags *diags)
+{
+	const char *names[KEY_TOTAL + 1] = {0};
+	size_t n = 0;
+	char *hint;
+
+	for (size_t i = 0; i < KEY_TOTAL; i++)
+		if (strcmp(keys[i].section, section) == 0)
+			names[n++] = keys[i].name;
+	if (n == 0) {
+		unknown_section(file, line, section, diags);
+		return;
+	}
+	hint = hint_for(name, names);
+	diags_add(diags, SEV_ERROR, file, line, name, hint, "unknown key '%s' in [%s]",
+		  name, section);
+	free(hint);
+}
+
+static void
+on_key(void *arg, const char *file, int line, const char *section, const char *name,
+       const char *value, struct diags *diags)
+{
+	for (size_t i = 0; i < KEY_TOTAL; i++)
+		if (strcmp(keys[i].section, section) == 0 &&
+		    strcmp(keys[i].name, name) == 0) {
+			const char *wanted = set_key(arg, &keys[i], file, value);
+
+			if (wanted)
+				diags_add(diags, SEV_ERROR, file, line, name, wanted,
+					  "'%s' is no value for '%s'", value, name);
+			return;
+		}
+	unknown_key(file, line, section, name, diags);
+}
+
+/* --- files ------------------------------------------------------------------------ */
+
+/* A file that nobody asked for may be absent; one that cannot be looked at is an
+ * error. */
+static void
+read_if_there(struct config *c, const char *path, struct diags *diags)
+{
+	if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
+		ini_read(path, on_key, c, diags);
+}
+
+static char *
+user_file(void)
+{
+	const char *xdg = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	if (xdg && *xdg == '/')
+		return xasprintf("%s/af2flow/af2flow.ini", xdg);
+	return home && *home ? xasprintf("%s/.config/af2flow/af2flow.ini", home) : NULL;
+}
+
+int
+config_load(struct config *c, const char *extra, struct diags *diags)
+{
+	size_t errors = diags->errors;
+	char *user = user_file();
+
+	memset(c, 0, sizeof *c);
+	c->plugin_path = xstrdup("");
+	c->store_path = xstrdup("");
+	c->grace = 10;
+	c->capture = 8u << 20;
+	c->cpus = c->gpus = -1;
+	read_if_there(c, SYSCONFDIR "/af2flow/af2flow.ini", diags);
+	if (user)
+		read_if_there(c, user, diags);
+	if (extra)
+		ini_read(extra, on_key, c, diags);
+	free(user);
+	return (int)(diags->errors - errors);
+}
+
+void
+config_free(struct config *c)
+{
+	free(c->plugin_path);
+	free(c->store_path);
+	memset(c, 0, sizeof *c);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config: settings from INI files: site (SYSCONFDIR/af2flow/af2flow.ini), user
+ * ($XDG_CONFIG_HOME/af2flow/af2flow.ini), --config FILE; later ones win.
+ * One table in config.c knows every section and key; anything else is an error with a hint.
+ */
+#ifndef MODEL_CONFIG_H
+#define MODEL_CONFIG_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct config {
+	/* [engine] */
+	char *plugin_path;    /* folders separated by ':', "" */
+	double grace;         /* seconds between TERM and KILL; default 10 */
+	uint64_t capture;     /* bytes of stdout and of stderr kept an attempt; default 8 MiB */
+	/* [store] */
+	char *store_path;     /* "" */
+	/* [resources] */
+	int cpus, gpus;       /* -1: not set */
+	uint64_t memory;      /* bytes, 0: not set */
+};
+
+/* Defaults, then the files in order. Files that do not exist are skipped, except `extra`
+ * (--config; may be NULL). Returns the number of errors added. */
+int config_load(struct config *c, const char *extra, struct diags *diags);
+void config_free(struct config *c);
+
+#endif
