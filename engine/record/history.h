@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * history: what a run's journal tells, task by task: for status, log, graph, and for going on
+ * with attempt numbers.
+ */
+#ifndef RECORD_HISTORY_H
+#define RECORD_HISTORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/map.h"
+
+struct history_attempt {
+	int number;
+	char *outcome; /* ok failed skipped cancelled lost (no end event) running (engine alive) */
+	char *cls, *message;
+	int status, signal;
+	double started, seconds, cpu_seconds; /* started: Unix time */
+	uint64_t max_rss;
+	int cpus, gpus;
+	char *cpu_list, *gpu_ids;
+};
+struct history_task {
+	char *label;   /* "predict[model=3]" */
+	char *node, *branch; /* "predict", "model=3" */
+	char *state;   /* waiting running done cached failed skipped off blocked cancelled lost */
+	char *why;
+	char *key;     /* hex or "" */
+	struct history_attempt *attempts;
+	size_t attempt_count;
+	int lost_in_a_row; /* attempts that ended with the engine, at the tail */
+};
+struct history {
+	struct history_task *tasks; /* order of first mention */
+	size_t task_count;
+	struct map by_label;
+	double started, ended; /* of the last run of the engine; ended 0: not (cleanly) */
+	int exit;              /* -1: none */
+	char *reason;
+	int engine_pid;
+	char *engine_host;
+	size_t damaged;        /* journal lines passed over */
+	size_t runs;           /* how often the engine was started */
+};
+/* Read runs/NAME/journal. NULL with the error set if it cannot be read. A missing journal gives an empty history. */
+struct history *history_read(const char *run_path, struct error *e);
+void history_free(struct history *h);
+const struct history_task *history_task(const struct history *h, const char *label);
+/* Highest attempt number used for a label. */
+int history_last_attempt(const struct history *h, const char *label);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking results up.
+ *
+ * Whatever says that a result is there, its outputs are looked at (lstat) before it is believed:
+ * they exist, are of the right kind, have the size and the mtime that were noted. Then, by the
+ * source:
+ *   the run's index   nothing more. It holds the texts of results that were checked in full.
+ *   an object         result.json's own digest; outputs are hashed where their mtime changed,
+ *                     and where they were not synced and made under another boot, since a power
+ *                     loss can leave files of the right size full of zeros.
+ *   a record          the line's checksum and the record's own digest.
+ * An index line carries the mtimes and the boot id of that check, so a copied store, or one after
+ * a reboot, is hashed once and not at every run.
+ *
+ * The index is never right where the store is wrong: every output it speaks for is looked at.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "record/store_private.h"
+#include "record/tree.h"
+
+enum finding { UNREADABLE = -1, DAMAGED = 0, SOUND = 1 };
+
+enum { LONGEST_RESULT = 256 * 1024 * 1024 };
+
+static int64_t
+mtime_of(const struct stat *st)
+{
+	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+/* Must it be hashed whatever its mtime says? */
+static int
+is_doubtful(const struct store *s, const struct result *r)
+{
+	return !r->synced && (!r->boot || strcmp(r->boot, s->self.boot) != 0);
+}
+
+/* --- the index ---------------------------------------------------------------------------- */
+
+void
+store_use_index(struct store *s, const char *file)
+{
+	struct error e = { 0 };
+
+	lines_free(&s->index);
+	lines_init(&s->index, 1);
+	/* A cache: what cannot be read is made again. */
+	s->index_open = lines_add_file(&s->index, file, NULL, &e) == 0;
+	if (s->index_open)
+		lines_append_to(&s->index, file);
+	else
+		log_warning("%s: going on without this index", e.text);
+}
+
+void
+index_put(struct store *s, const struct result *r)
+{
+	enum { BUFFER = 256 * 1024 };
+	char hex[DIGEST_HEX + 1];
+	struct str text = { 0 };
+
+	if (!s->index_open)
+		return;
+	result_write(r, &text);
+	lines_put(&s->index, digest_hex(&r->key, hex), text.s, text.len);
+	str_free(&text);
+	/* Without room for the cache we do without it. */
+	if (s->index.pending.len > BUFFER && lines_flush(&s->index, 0, NULL) < 0)
+		s->index_open = 0;
+}
+
+/* Do the outputs look as noted? One lstat each. */
+static int
+looks_unchanged(const struct store *s, const struct result *r, const char *name)
+{
+	char path[OBJECT_NAME + 1024];
+	struct stat st;
+
+	for (size_t i = 0; i < r->output_count; i++) {
+		const struct result_output *o = &r->outputs[i];
+		int n = snprintf(path, sizeof path, "%s/%s", name, o->file);
+
+		if (n >= (int)sizeof path ||
+		    fstatat(s->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    (o->is_dir ? !S_ISDIR(st.st_mode)
+			       : !S_ISREG(st.st_mode) || (uint64_t)st.st_size != o->size) ||
+		    mtime_of(&st) != o->mtime_ns)
+			return 0;
+	}
+	return r->output_count > 0 ||
+	       (fstatat(s->objects_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISDIR(st.st_mode));
+}
+
+/* "STORE/objects/ab/cdef..." */
+static char *
+object_dir(const struct store *s, const char *name)
+{
+	return path_join(s->objects, name);
+}
+
+static struct result *
+index_lookup(struct store *s, const struct digest *key, const char *name)
+{
+	char hex[DIGEST_HEX + 1], *dir;
+	struct result *r;
+	const char *text;
+	size_t len;
+
+	if (!s->index_open)
+		return NULL;
+	text = lines_get(&s->index, digest_hex(key, hex), &len);
+	if (!text)
+		return NULL;
+	dir = object_dir(s, name);
+	r = result_parse(text, len, dir, NULL);
+	free(dir);
+	if (r && digest_equal(&r->key, key) && !is_doubtful(s, r) &&
+	    looks_unchanged(s, r, name))
+		return r;
+	result_free(r);
+	return NULL;
+}
+
+/* --- objects ------------------------------------------------------------------------------ */
+
+/* Text of an object's result.json. *finding says what NULL means: DAMAGED, UNREADABLE, or SOUND
+ * for "there is no such object". */
+static char *
+read_text(struct store *s, const char *name, size_t *len, enum finding *finding,
+          struct error *why)
+{
+	char path[OBJECT_NAME + 16], *text = NULL;
+	struct stat st;
+	ssize_t got = -1;
+	int fd;
+
+	snprintf(path, sizeof path, "%s/result.json", name);
+	fd = object_open(s, path, O_RDONLY);
+	if (fd < 0) {
+		int err = errno;
+
+		*finding = UNREADABLE;
+		if (err == ENOENT && fstatat(s->objects_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			*finding = SOUND;
+		else if (err == ENOENT || err == ENOTDIR || err == ELOOP)
+			*finding = DAMAGED;
+		errno = err;
+		error_set(why, err == ELOOP ? "it is or holds a symlink"
+					    : "cannot open its result.json:");
+		return NULL;
+	}
+	*finding = UNREADABLE;
+	if (fstat(fd, &st) < 0) {
+		error_set(why, "cannot read its result.json:");
+	} else if (!S_ISREG(st.st_mode) || st.st_size > LONGEST_RESULT) {
+		*finding = DAMAGED;
+		error_set(why, "its result.json is no file of a sensible size");
+	} else {
+		text = xmalloc((size_t)st.st_size + 1);
+		do
+			got = read(fd, text, (size_t)st.st_size);
+		while (got < 0 && errno == EINTR);
+		if (got < 0)
+			error_set(why, "cannot read its result.json:");
+	}
+	close(fd);
+	if (got < 0) {
+		free(text);
+		return NULL;
+	}
+	*len = (size_t)got;
+	return text;
+}
+
+/* Hash an output again. */
+static enum finding
+check_content(const struct result_output *o, const char *path, struct error *why)
+{
+	struct digest d;
+	uint64_t size;
+
+	if (digest_tree(path, &d, &size, why) < 0)
+		return UNREADABLE;
+	if (digest_equal(&d, &o->digest))
+		return SOUND;
+	error_set(why, "the content of output '%s' has changed", o->file);
+	return DAMAGED;
+}
+
+/* stat() of an output, no symlink on the way. */
+static enum finding
+stat_output(struct store *s, const char *name, const struct result_output *o, struct stat *st,
+            struct error *why)
+{
+	char *path = path_join(name, o->file);
+	int fd = object_open(s, path, O_PATH), rc = fd < 0 ? -1 : fstat(fd, st), err = errno;
+
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	if (rc == 0)
+		return SOUND;
+	errno = err;
+	if (err == ENOENT || err == ENOTDIR || err == ELOOP) {
+		error_set(why, "its output '%s' is missing", o->file);
+		return DAMAGED;
+	}
+	error_set(why, "cannot look at its output '%s':", o->file);
+	return UNREADABLE;
+}
+
+static enum finding
+check_output(struct store *s, const char *name, struct result_output *o, const char *dir,
+             int doubtful, struct error *why)
+{
+	struct stat st;
+	enum finding f = stat_output(s, name, o, &st, why);
+	uint64_t size;
+	char *path;
+
+	if (f != SOUND)
+		return f;
+	if (o->is_dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)) {
+		error_set(why, "its output '%s' is no %s", o->file, o->is_dir ? "folder" : "file");
+		return DAMAGED;
+	}
+	path = path_join(dir, o->file);
+	size = (uint64_t)st.st_size;
+	if (o->is_dir && tree_size(path, &size) < 0) {
+		error_set(why, "cannot look at its output '%s':", o->file);
+		f = UNREADABLE;
+	} else if (size != o->size) {
+		error_set(why, "its output '%s' has %" PRIu64 " bytes instead of %" PRIu64,
+			  o->file, size, o->size);
+		f = DAMAGED;
+	} else if (doubtful || mtime_of(&st) != o->mtime_ns) {
+		f = check_content(o, path, why);
+		o->mtime_ns = mtime_of(&st);
+	}
+	free(path);
+	return f;
+}
+
+/* Read and check an object. *out only if SOUND. */
+static enum finding
+check_object(struct store *s, const struct digest *key, const char *name, struct result **out,
+             int *absent, struct error *why)
+{
+	enum finding f;
+	size_t len = 0;
+	char *text = read_text(s, name, &len, &f, why), *dir;
+	struct result *r;
+	int doubtful;
+
+	*absent = !text && f == SOUND;
+	if (!text)
+		return f;
+	dir = object_dir(s, name);
+	r = result_read(text, len, dir, why);
+	free(text);
+	f = r ? SOUND : DAMAGED;
+	if (r && !digest_equal(&r->key, key)) {
+		error_set(why, "it is the result of another key");
+		f = DAMAGED;
+	}
+	doubtful = r && is_doubtful(s, r);
+	for (size_t i = 0; f == SOUND && i < r->output_count; i++)
+		f = check_output(s, name, &r->outputs[i], dir, doubtful, why);
+	free(dir);
+	if (f != SOUND) {
+		result_free(r);
+		return f;
+	}
+	if (doubtful) {
+		/* Checked under this boot: what the index is told. */
+		free(r->boot);
+		r->boot = xstrdup(s->self.boot);
+	}
+	*out = r;
+	return SOUND;
+}
+
+/* Out of the way of a new one. 0, or -1. */
+static int
+move_aside(struct store *s, const char *name, char **to)
+{
+	char shard[3] = { name[0], name[1], '\0' }, *from;
+	uint64_t r = 0;
+	struct stat st;
+	int rc = -1;
+
+	if (getrandom(&r, sizeof r, 0) < 0)
+		r = (uint64_t)s->self.pid;
+	*to = xasprintf("%s/tmp/damaged-%.2s%.10s-%016" PRIx64, s->path, name, name + 3, r);
+	from = object_dir(s, name);
+	/* A shard that is a symlink is not ours to move things in. */
+	if (fstatat(s->objects_fd, shard, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+		rc = rename(from, *to);
+	free(from);
+	return rc;
+}
+
+int
+object_lookup(struct store *s, const struct digest *key, struct result **out)
+{
+	char name[OBJECT_NAME], *to;
+	struct error why = { 0 };
+	int absent;
+	enum finding f;
+
+	object_name(key, name);
+	f = check_object(s, key, name, out, &absent, &why);
+	if (absent)
+		return 0;
+	if (f == SOUND)
+		return 1;
+	if (f == DAMAGED && move_aside(s, name, &to) == 0) {
+		log_warning("result '%s/%s' is damaged: %s; counted as absent, moved to '%s'",
+			    s->objects, name, why.text, to);
+		free(to);
+		return 0;
+	}
+	if (f == DAMAGED)
+		free(to);
+	if (store_first_report(s, name))
+		log_warning("result '%s/%s' is %s: %s; counted as absent", s->objects, name,
+			    f == DAMAGED ? "damaged" : "unreadable", why.text);
+	return -1;
+}
+
+int
+store_lookup(struct store *s, const struct digest *key, struct result **out)
+{
+	char name[OBJECT_NAME];
+	struct result *r;
+
+	object_name(key, name);
+	r = index_lookup(s, key, name);
+	if (!r)
+		r = segments_lookup(s, key);
+	if (!r && object_lookup(s, key, &r) == 1)
+		index_put(s, r);
+	if (out)
+		*out = r;
+	else
+		result_free(r);
+	return r != NULL;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Records of results without files: segments/, one append-only file an engine.
+ *
+ * They are scanned at the first look-up. Other engines may be writing theirs, so a miss looks
+ * for new records, at most once a second. Segments of dead engines are joined into one when
+ * there are many or when one is damaged: written beside, synced, renamed, then the old ones are
+ * removed. A crash between leaves records twice, which is harmless: the first one stands.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "record/store_private.h"
+
+enum {
+	MANY_SEGMENTS = 16,
+	BUFFER = 64 * 1024 /* pending bytes that are worth a write */
+};
+
+/* May a segment be joined and removed: a merged one, or of a dead engine of this host? */
+static int
+is_finished(const char *name)
+{
+	struct engine_id id;
+
+	if (starts_with(name, "merged-"))
+		return 1;
+	return engine_parse(name, &id) == 0 && engine_alive(id.host, id.pid, id.start) == 0;
+}
+
+static void
+report_damage(struct store *s, const struct lines_file *f, int torn)
+{
+	if ((f->damaged == 0 && !torn) || !store_first_report(s, f->path))
+		return;
+	log_warning("'%s' has %zu damaged record%s: counted as absent", f->path,
+		    f->damaged + (size_t)torn, f->damaged + (size_t)torn == 1 ? "" : "s");
+}
+
+/* Scan one segment that is new to us. */
+static void
+add_segment(struct store *s, const char *folder, const char *name)
+{
+	struct error e = { 0 };
+	char *path;
+	int missing, dead;
+	const struct lines_file *f;
+
+	if (map_gets(&s->segment_names, name))
+		return;
+	path = path_join(folder, name);
+	if (lines_add_file(&s->segments, path, &missing, &e) < 0) {
+		map_puts(&s->segment_names, name, NULL);
+		log_warning("%s: its records count as absent", e.text);
+	} else if (!missing) {
+		map_puts(&s->segment_names, name, NULL);
+		f = &s->segments.files[s->segments.file_count - 1];
+		dead = is_finished(name);
+		/* Bytes behind the last newline of a living engine are being written. */
+		report_damage(s, f, dead && f->torn);
+		if (dead && (f->damaged > 0 || f->torn))
+			s->damaged_dead = 1;
+	}
+	free(path);
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Find new segments, in the order of their names. */
+static void
+find_segments(struct store *s)
+{
+	char *folder = path_join(s->path, "segments");
+	DIR *d = opendir(folder);
+	struct dirent *entry;
+	struct words names = { 0 };
+
+	if (!d && store_first_report(s, folder))
+		log_warning("cannot open folder '%s': %s", folder, strerror(errno));
+	while (d && (entry = readdir(d)))
+		if (entry->d_name[0] != '.' && strcmp(entry->d_name, s->self.name) != 0)
+			words_add(&names, entry->d_name);
+	if (d)
+		closedir(d);
+	if (names.count > 1)
+		qsort(names.v, names.count, sizeof *names.v, by_name);
+	for (size_t i = 0; i < names.count; i++)
+		add_segment(s, folder, names.v[i]);
+	words_free(&names);
+	free(folder);
+}
+
+void
+segments_load(struct store *s)
+{
+	char *own;
+
+	if (s->segments_open)
+		return;
+	s->segments_open = 1;
+	find_segments(s);
+	own = xasprintf("%s/segments/%s", s->path, s->self.name);
+	lines_append_to(&s->segments, own);
+	free(own);
+	s->segments_seen = store_seconds();
+}
+
+/* What others wrote since. */
+static void
+refresh(struct store *s)
+{
+	time_t now = store_seconds();
+
+	if (now == s->segments_seen)
+		return;
+	s->segments_seen = now;
+	lines_rescan(&s->segments);
+	find_segments(s);
+}
+
+struct result *
+segments_lookup(struct store *s, const struct digest *key)
+{
+	char hex[DIGEST_HEX + 1];
+	struct error e = { 0 };
+	struct result *r;
+	const char *text;
+	size_t len;
+
+	segments_load(s);
+	digest_hex(key, hex);
+	if (!lines_has(&s->segments, hex)) {
+		refresh(s);
+		if (!lines_has(&s->segments, hex))
+			return NULL;
+	}
+	text = lines_get(&s->segments, hex, &len);
+	if (!text) {
+		/* Joined by another engine meanwhile? */
+		map_del(&s->segments.keys, hex, DIGEST_HEX);
+		find_segments(s);
+		text = lines_get(&s->segments, hex, &len);
+	}
+	r = text ? result_read(text, len, NULL, &e) : NULL;
+	if (r && digest_equal(&r->key, key))
+		return r;
+	result_free(r);
+	if (store_first_report(s, hex))
+		log_warning("the record of %.12s in '%s/segments' is damaged: counted as absent",
+			    hex, s->path);
+	/* So that a new one can take its place. */
+	map_del(&s->segments.keys, hex, DIGEST_HEX);
+	return NULL;
+}
+
+int
+segments_put(struct store *s, const struct digest *key, const struct str *text, int sync,
+             struct error *e)
+{
+	char hex[DIGEST_HEX + 1];
+	size_t before;
+
+	segments_load(s);
+	if (store_register(s, e) < 0)
+		return -1;
+	before = s->segments.pending.len;
+	digest_hex(key, hex);
+	lines_put(&s->segments, hex, text->s, text->len);
+	if (!sync && s->segments.pending.len < BUFFER)
+		return 0;
+	if (store_flush(s, sync, e) == 0)
+		return 0;
+	/* Earlier ones stay pending, for the caller's next flush; if this one was written and
+	 * only its sync failed, it stands. */
+	if (s->segments.pending.len > before)
+		lines_unput(&s->segments, hex, before);
+	return -1;
+}
+
+int
+store_flush(struct store *s, int sync, struct error *e)
+{
+	char *folder;
+	int rc;
+
+	if (lines_flush(&s->segments, sync, e) < 0)
+		return -1;
+	/* A new file's name needs a sync of its own. */
+	if (!sync || s->segments_named || s->segments.out_fd < 0)
+		return 0;
+	folder = path_join(s->path, "segments");
+	rc = fs_sync_dir(folder, e);
+	s->segments_named = rc == 0;
+	free(folder);
+	return rc;
+}
+
+/* --- joining ------------------------------------------------------------------------------ */
+
+/* Mark the finished ones; their number. */
+static size_t
+mark_finished(struct store *s, unsigned char *marks)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->segments.file_count; i++) {
+		const char *path = s->segments.files[i].path;
+
+		marks[i] = (int)i != s->segments.out_file && is_finished(path_base(path));
+		n += marks[i];
+	}
+	return n;
+}
+
+/* Write the joined one, then remove the others. */
+static void
+join(struct store *s, const unsigned char *marks)
+{
+	uint64_t r = 0;
+	char *path;
+
+	if (getrandom(&r, sizeof r, 0) < 0)
+		return;
+	path = xasprintf("%s/segments/merged-%016" PRIx64, s->path, r);
+	if (lines_rewrite(&s->segments, 0, marks, path, 1, NULL) == 0)
+		for (size_t i = 0; i < s->segments.file_count; i++)
+			if (marks[i])
+				unlink(s->segments.files[i].path);
+	free(path);
+}
+
+void
+segments_merge(struct store *s)
+{
+	unsigned char *marks;
+	char *path;
+	size_t n;
+	int fd;
+
+	/* Only an engine that wrote anything tidies up. */
+	if (!s->segments_open || s->engine_fd < 0 ||
+	    (s->segments.file_count < MANY_SEGMENTS && !s->damaged_dead))
+		return;
+	path = xasprintf("%s/segments/.lock", s->path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	free(path);
+	if (fd < 0)
+		return;
+	if (engine_lock(fd) == 0) {
+		marks = xcalloc(s->segments.file_count + 1, 1);
+		n = mark_finished(s, marks);
+		if (n > 1 || (n == 1 && s->damaged_dead))
+			join(s, marks);
+		free(marks);
+	}
+	close(fd);
+}
