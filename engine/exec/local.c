@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The pool: its hosts, the choice of one for a task, and what the dead leave behind. */
+#include "exec/local.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "exec/local_private.h"
+#include "exec/proc.h"
+
+/* Seconds: an unneeded host may take to tear down; orphans may take to die; one look at them. */
+static const double END_PATIENCE = 5, SWEEP_LIMIT = 5, SWEEP_NOW = 0.01, SWEEP_AGAIN = 0.02;
+
+static void sweep(struct pool *p);
+
+/* --- the pool ------------------------------------------------------------------------------- */
+
+struct pool *
+pool_new(struct loop *l, const struct pool_config *c)
+{
+	struct pool *p = xcalloc(1, sizeof(*p));
+
+	p->loop = l;
+	p->config = *c;
+	p->host_program = xstrdup(c->host_program);
+	p->mark = xstrdup(c->mark ? c->mark : "");
+	p->config.host_program = p->host_program;
+	p->config.mark = p->mark;
+	proc_subreaper();
+	return p;
+}
+
+void
+pool_stop_if_empty(struct pool *p)
+{
+	if (p->is_stopping && !p->conns && !p->open_attempts && !p->sweep_timer)
+		loop_stop(p->loop);
+}
+
+void
+pool_free(struct pool *p, double grace)
+{
+	if (!p)
+		return;
+	p->is_stopping = 1;
+	for (struct conn *c = p->conns; c; c = c->next) {
+		if (c->attempt && c->state == CONN_BUSY && !c->attempt->end_class)
+			c->attempt->end_class = AF2_CLASS_CANCELLED;
+		conn_end(c, grace);
+	}
+	if (p->conns || p->open_attempts || p->sweep_timer)
+		loop_run(p->loop);
+	prints_free_all(p);
+	free(p->host_program);
+	free(p->mark);
+	free(p->known);
+	free(p);
+}
+
+void
+pool_know(struct pool *p, int pid)
+{
+	GROW(p->known, p->known_count, p->known_cap);
+	p->known[p->known_count++] = pid;
+}
+
+void
+pool_forget(struct pool *p, int pid)
+{
+	for (size_t i = 0; i < p->known_count; i++)
+		if (p->known[i] == pid)
+			p->known[i--] = p->known[--p->known_count];
+}
+
+struct pool_stats
+pool_stats(const struct pool *p)
+{
+	return p->stats;
+}
+
+unsigned
+pool_idle(const struct pool *p)
+{
+	unsigned n = 0;
+
+	for (const struct conn *c = p->conns; c; c = c->next)
+		n += c->state == CONN_IDLE && !c->is_prints;
+	return n;
+}
+
+void
+pool_evict_oldest(struct pool *p)
+{
+	struct conn *oldest = NULL;
+
+	for (struct conn *c = p->conns; c; c = c->next)
+		if (c->state == CONN_IDLE && !c->is_prints &&
+		    (!oldest || c->idle_stamp < oldest->idle_stamp))
+			oldest = c;
+	if (oldest)
+		conn_end(oldest, END_PATIENCE);
+}
+
+void
+pool_host_idle(struct conn *c)
+{
+	struct pool *p = c->pool;
+
+	c->state = CONN_IDLE;
+	c->idle_stamp = ++p->stamp;
+	if (p->is_stopping)
+		conn_end(c, END_PATIENCE);
+	else if (!c->is_prints && pool_idle(p) > p->config.max_idle)
+		pool_evict_oldest(p);
+}
+
+/* --- choosing a host ------------------------------------------------------------------------ */
+
+/* The setup parameters as one text: hosts differ by it. Caller frees. */
+static char *
+setup_text(const struct exec_spec *s)
+{
+	struct str b = { 0 };
+
+	for (size_t i = 0; i < s->param_count; i++)
+		if (s->params[i].flags & AF2_PARAM_SETUP)
+			str_printf(&b, "%s=%zu:%s\n", s->params[i].name,
+			           strlen(s->params[i].value), s->params[i].value);
+	return str_take(&b);
+}
+
+static int
+fits(const struct conn *c, const struct exec_spec *s, const char *setup)
+{
+	if (c->state != CONN_IDLE || c->is_prints || strcmp(c->path, s->stage->path) != 0 ||
+	    strcmp(c->setup, setup) != 0 || strcmp(c->gpu_ids, s->slot.gpu_ids) != 0)
+		return 0;
+	return !(s->stage->flags & AF2_PLUGIN_FIXED_POOL) ||
+	       (c->cpus == s->slot.cpus && strcmp(c->cpu_list, s->slot.cpu_list) == 0);
+}
+
+/* The newest idle host that fits (its caches are warm), cores alike if possible. */
+static struct conn *
+find_idle(struct pool *p, const struct exec_spec *s, const char *setup)
+{
+	struct conn *best = NULL;
+	int best_same = 0;
+
+	for (struct conn *c = p->conns; c; c = c->next) {
+		int same;
+
+		if (!fits(c, s, setup))
+			continue;
+		same = strcmp(c->cpu_list, s->slot.cpu_list) == 0;
+		if (!best || same > best_same ||
+		    (same == best_same && c->idle_stamp > best->idle_stamp)) {
+			best = c;
+			best_same = same;
+		}
+	}
+	return best;
+}
+
+static void
+set_text(char **at, const char *text)
+{
+	if (*at && strcmp(*at, text) == 0)
+		return;
+	free(*at);
+	*at = xstrdup(text);
+}
+
+struct conn *
+pool_host_for(struct pool *p, const struct exec_spec *s)
+{
+	char *setup = setup_text(s);
+	struct conn *c = s->fresh ? NULL : find_idle(p, s, setup);
+
+	if (c) {
+		p->stats.reused++;
+	} else if ((c = conn_new(p, s->slot.gpu_ids))) {
+		c->path = xstrdup(s->stage->path);
+		c->setup = xstrdup(setup);
+	}
+	free(setup);
+	if (!c)
+		return NULL;
+	c->cpus = s->slot.cpus;
+	set_text(&c->cpu_list, s->slot.cpu_list);
+	conn_spare(c, s->work_dir);
+	return c;
+}
+
+/* --- hosts that are gone -------------------------------------------------------------------- */
+
+static int
+is_known(void *arg, pid_t pid)
+{
+	const struct pool *p = arg;
+
+	for (const struct conn *c = p->conns; c; c = c->next)
+		if (c->pid == pid)
+			return 1;
+	for (size_t i = 0; i < p->known_count; i++)
+		if (p->known[i] == pid)
+			return 1;
+	return 0;
+}
+
+static void
+on_sweep(void *arg)
+{
+	struct pool *p = arg;
+
+	p->sweep_timer = NULL;
+	sweep(p);
+}
+
+/* Descendants of dead hosts fell to us: end them, then deliver what waited for that. */
+static void
+sweep(struct pool *p)
+{
+	struct attempt *a;
+
+	if (p->sweep_timer)
+		return;
+	if (proc_sweep(is_known, p, SWEEP_NOW) > 0 && loop_now() < p->sweep_until) {
+		p->sweep_timer = loop_after(p->loop, SWEEP_AGAIN, 0, on_sweep, p);
+		return;
+	}
+	while ((a = p->swept)) {
+		p->swept = a->next;
+		fs_remove_tree(a->work_dir, NULL);
+		attempt_deliver(a);
+	}
+	prints_deliver_swept(p);
+	pool_stop_if_empty(p);
+}
+
+void
+pool_host_gone(struct conn *c)
+{
+	struct pool *p = c->pool;
+	struct attempt *a = c->attempt;
+
+	if (a) {
+		if (!a->answer.len)
+			attempt_bury(c, a);
+		loop_cancel(a->timer);
+		a->timer = NULL;
+		a->conn = NULL;
+		a->next = p->swept;
+		p->swept = a;
+	}
+	prints_host_gone(c);
+	conn_free(c);
+	p->sweep_until = loop_now() + SWEEP_LIMIT;
+	sweep(p);
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Attempts: sent to a host, ended when their time is over, answered or buried, delivered. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "exec/local_private.h"
+
+/* Seconds that the host of a failed task may take to tear down. */
+static const double END_PATIENCE = 5;
+
+static void on_timer(void *arg);
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+struct attempt *
+pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done, attempt_news *news,
+         void *arg)
+{
+	struct attempt *a = xcalloc(1, sizeof(*a));
+	struct str frame = { 0 };
+	struct conn *c;
+
+	a->pool = p;
+	a->done = done;
+	a->news = news;
+	a->arg = arg;
+	a->work_dir = xstrdup(spec->work_dir);
+	a->attempt_dir = xstrdup(spec->attempt_dir ? spec->attempt_dir : "");
+	a->start = loop_now();
+	a->timeout = spec->timeout;
+	a->grace = spec->grace;
+	a->capture = spec->capture;
+	a->max_output = spec->max_output;
+	a->status = -1;
+	p->open_attempts++;
+	if (task_put(&frame, PROTO_RUN, ++p->serial, p->config.bind, spec) < 0) {
+		a->problem = xstrdup("the task's inputs and parameters are too many to send");
+		a->problem_class = AF2_CLASS_PERMANENT;
+	} else if (!(c = pool_host_for(p, spec))) {
+		a->problem = xasprintf("cannot start '%s': %s", p->host_program,
+		                       strerror(errno));
+		a->problem_class = AF2_CLASS_SPAWN;
+	} else {
+		a->conn = c;
+		a->pid = c->pid;
+		c->attempt = a;
+		c->serial = p->serial;
+		c->state = CONN_BUSY;
+		conn_send(c, &frame);
+	}
+	str_free(&frame);
+	if (a->problem)
+		a->timer = loop_after(p->loop, 0, 0, on_timer, a);
+	else if (spec->timeout > 0)
+		a->timer = loop_after(p->loop, spec->timeout, 0, on_timer, a);
+	return a;
+}
+
+/* End it for the reason `cls`: TERM now, KILL after its grace. */
+static void
+attempt_end(struct attempt *a, int cls)
+{
+	struct str frame = { 0 };
+	size_t at;
+
+	if (a->end_class || a->answer.len || !a->conn || a->conn->state != CONN_BUSY)
+		return;
+	a->end_class = cls;
+	loop_cancel(a->timer);
+	a->timer = NULL;
+	if (a->grace <= 0) {
+		conn_end(a->conn, 0);
+		return;
+	}
+	at = proto_begin(&frame, PROTO_CANCEL);
+	put_u32(&frame, a->conn->serial);
+	proto_end(&frame, at);
+	conn_send(a->conn, &frame);
+	str_free(&frame);
+	a->timer = loop_after(a->pool->loop, a->grace, 0, on_timer, a);
+}
+
+void
+attempt_cancel(struct attempt *a)
+{
+	attempt_end(a, AF2_CLASS_CANCELLED);
+}
+
+void
+attempt_kill(struct attempt *a)
+{
+	if (!a->conn)
+		return;
+	if (!a->end_class && !a->answer.len)
+		a->end_class = AF2_CLASS_CANCELLED;
+	loop_cancel(a->timer);
+	a->timer = NULL;
+	conn_end(a->conn, 0);
+}
+
+/* What ending it for `end_class` is called. */
+static char *
+end_message(const struct attempt *a)
+{
+	char buf[32], limit[32];
+
+	switch (a->end_class) {
+	case AF2_CLASS_TIMEOUT:
+		return xasprintf("timed out after %s", format_duration(a->timeout, buf));
+	case AF2_CLASS_OUTPUT_LIMIT:
+		return xasprintf("wrote %s, more than max_output %s",
+		                 format_size(a->over, buf), format_size(a->max_output, limit));
+	default:
+		return xstrdup("cancelled");
+	}
+}
+
+static int
+has_file(const char *dir, const char *name)
+{
+	char *path = path_join(dir, name);
+	int rc = access(path, F_OK) == 0;
+
+	free(path);
+	return rc;
+}
+
+void
+attempt_deliver(struct attempt *a)
+{
+	struct pool *p = a->pool;
+	struct exec_result r = { .status = -1 };
+	char *message = NULL;
+
+	loop_cancel(a->timer);
+	if (a->answer.len) {
+		/* It was checked when it came. */
+		result_get(a->answer.s, a->answer.len, a->serial, &r);
+	} else {
+		r.seconds = loop_now() - a->start;
+		r.captured = *a->attempt_dir && (has_file(a->attempt_dir, "stdout") ||
+		                                 has_file(a->attempt_dir, "stderr"));
+		r.cpu_seconds = a->cpu_seconds;
+		r.max_rss = a->max_rss;
+		r.message = a->problem;
+		r.cls = a->problem_class;
+		r.status = a->status;
+		r.signal = a->signal;
+		r.outcome = AF2_FAIL;
+	}
+	if (r.outcome == AF2_RETRY)
+		r.outcome = AF2_FAIL;
+	/* What it finished before it heard of the end still counts. */
+	if (a->end_class && r.outcome == AF2_FAIL) {
+		r.cls = a->end_class;
+		r.message = message = end_message(a);
+	}
+	r.pid = a->pid;
+	p->open_attempts--;
+	a->done(a->arg, &r);
+	free((void *)(uintptr_t)r.outputs);
+	free(message);
+	free(a->problem);
+	free(a->work_dir);
+	free(a->attempt_dir);
+	str_free(&a->answer);
+	free(a);
+	pool_stop_if_empty(p);
+}
+
+/* Timeout, end of the grace, or the delivery of a failure to start. */
+static void
+on_timer(void *arg)
+{
+	struct attempt *a = arg;
+
+	a->timer = NULL;
+	if (!a->conn)
+		attempt_deliver(a);
+	else if (a->end_class)
+		conn_end(a->conn, 0);
+	else
+		attempt_end(a, AF2_CLASS_TIMEOUT);
+}
+
+/* --- death ---------------------------------------------------------------------------------- */
+
+void
+attempt_bury(struct conn *c, struct attempt *a)
+{
+	conn_save_output(c, a->attempt_dir, a->capture);
+	a->problem = conn_obituary(c, a->attempt_dir);
+	a->problem_class = AF2_CLASS_PLUGIN_CRASH;
+	a->status = WIFEXITED(c->status) ? WEXITSTATUS(c->status) : -1;
+	a->signal = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
+	a->cpu_seconds = (double)(c->usage.ru_utime.tv_sec + c->usage.ru_stime.tv_sec) +
+	                 1e-6 * (double)(c->usage.ru_utime.tv_usec + c->usage.ru_stime.tv_usec);
+	a->max_rss = (uint64_t)c->usage.ru_maxrss * 1024;
+	if (!a->end_class)
+		a->pool->stats.crashed++;
+}
+
+/* --- what hosts say ------------------------------------------------------------------------- */
+
+static int
+take_result(struct conn *c, const struct reader *payload)
+{
+	struct attempt *a = c->attempt;
+	size_t size = (size_t)(payload->end - payload->p);
+	struct exec_result r;
+	int keep;
+
+	if (result_get((const char *)payload->p, size, c->serial, &r) < 0)
+		return -1;
+	keep = (r.outcome == AF2_OK || r.outcome == AF2_SKIP ||
+	        (r.outcome == AF2_FAIL && r.cls == AF2_CLASS_PERMANENT && c->phase == PHASE_RUN)) &&
+	       !a->end_class && c->state == CONN_BUSY;
+	free((void *)(uintptr_t)r.outputs);
+	a->serial = c->serial;
+	str_addn(&a->answer, (const char *)payload->p, size);
+	loop_cancel(a->timer);
+	a->timer = NULL;
+	/* A host that goes holds memory and devices until it is gone: only then is the
+	 * slot free. */
+	if (!keep) {
+		conn_end(c, a->grace > 0 && a->grace < END_PATIENCE ? a->grace : END_PATIENCE);
+		return 0;
+	}
+	c->attempt = NULL;
+	a->conn = NULL;
+	pool_host_idle(c);
+	attempt_deliver(a);
+	return 0;
+}
+
+static int
+take_news(struct conn *c, unsigned type, struct reader *r)
+{
+	struct attempt *a = c->attempt;
+	double fraction = type == PROTO_PROGRESS ? get_f64(r) : -1;
+	int level = type == PROTO_LOG ? (int)get_u32(r) : -1;
+	const char *text = get_text(r);
+
+	if (!reader_done(r) || level > AF2_WARN || !(fraction >= -1 && fraction <= 1))
+		return -1;
+	if (a && a->news && !a->answer.len)
+		a->news(a->arg, fraction, level, text);
+	return 0;
+}
+
+int
+pool_frame(struct conn *c, unsigned type, struct reader *r)
+{
+	struct attempt *a = c->attempt;
+	unsigned value;
+
+	switch (type) {
+	case PROTO_PHASE:
+		value = get_u32(r);
+		if (!reader_done(r) || value > PHASE_RUN)
+			return -1;
+		c->phase = (enum proto_phase)value;
+		return 0;
+	case PROTO_LOG:
+	case PROTO_PROGRESS:
+		return take_news(c, type, r);
+	case PROTO_OVER:
+		value = get_u32(r);
+		if (!a || value != c->serial || a->answer.len)
+			return 0;
+		a->over = get_u64(r);
+		if (!reader_done(r))
+			return -1;
+		attempt_end(a, AF2_CLASS_OUTPUT_LIMIT);
+		return 0;
+	case PROTO_RESULT:
+		return a && !a->answer.len ? take_result(c, r) : -1;
+	case PROTO_PRINTS:
+		return prints_frame(c, r);
+	default:
+		return -1;
+	}
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One af2flow-host as the engine sees it: its birth, its socket, its death. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "exec/local_private.h"
+#include "exec/proc.h"
+
+enum { FD_BASE = 10 }; /* our ends, above those that a child gets */
+
+/* --- birth ---------------------------------------------------------------------------------- */
+
+static int
+high_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -1;
+	fds[0] = proc_fd_high(fds[0], FD_BASE);
+	fds[1] = proc_fd_high(fds[1], FD_BASE);
+	if (fds[0] < 0 || fds[1] < 0)
+		return -1;
+	/* Shared with the host's copy: both read only what is there. */
+	return fcntl(fds[0], F_SETFL, O_NONBLOCK);
+}
+
+static int
+high_socketpair(int fds[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return -1;
+	fds[0] = proc_fd_high(fds[0], FD_BASE);
+	fds[1] = proc_fd_high(fds[1], FD_BASE);
+	if (fds[0] < 0 || fds[1] < 0)
+		return -1;
+	return fcntl(fds[0], F_SETFL, O_NONBLOCK);
+}
+
+static void
+close_all(const int *fds, size_t n)
+{
+	int saved = errno;
+
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	errno = saved;
+}
+
+/* Spawn the program with the descriptors that host/main.c expects. */
+static pid_t
+spawn_host(const struct pool *p, const char *gpu_ids, int null, int socket, const int out[2],
+           const int err[2])
+{
+	const struct proc_fd fds[] = { { null, 0 },   { out[1], 1 }, { err[1], 2 },
+		                       { socket, 3 }, { out[0], 4 }, { err[0], 5 } };
+	char *argv[] = { p->host_program, (char[]){ "--serve" }, NULL };
+	char *cuda = xasprintf("CUDA_VISIBLE_DEVICES=%s", gpu_ids);
+	char *mark = xasprintf("AF2FLOW_RUN=%s", p->mark);
+	const char *extra[] = { cuda, mark, "CUDA_DEVICE_ORDER=PCI_BUS_ID", NULL };
+	char **env = proc_environ(extra);
+	/* TERM, not KILL: a host whose engine died ends its descendants first. */
+	struct proc_spec spec = { .path = p->host_program, .argv = argv, .env = env,
+		                  .fds = fds, .fd_count = 6, .death_signal = SIGTERM };
+	pid_t pid = proc_spawn(&spec);
+	int saved = errno;
+
+	free(env);
+	free(cuda);
+	free(mark);
+	errno = saved;
+	return pid;
+}
+
+static void on_socket(void *arg, int fd, int events);
+static void on_exit_fd(void *arg, int fd, int events);
+
+struct conn *
+conn_new(struct pool *p, const char *gpu_ids)
+{
+	int fds[7] = { -1, -1, -1, -1, -1, -1, -1 };
+	int *pair = fds, *out = fds + 2, *err = fds + 4;
+	struct conn *c;
+	pid_t pid = -1;
+	int pidfd = -1;
+
+	if (high_socketpair(pair) == 0 && high_pipe(out) == 0 && high_pipe(err) == 0 &&
+	    (fds[6] = proc_fd_high(open("/dev/null", O_RDONLY | O_CLOEXEC), FD_BASE)) >= 0)
+		pid = spawn_host(p, gpu_ids, fds[6], pair[1], out, err);
+	if (pid > 0 && (pidfd = proc_pidfd(pid)) < 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	if (pidfd < 0) {
+		close_all(fds, 7);
+		return NULL;
+	}
+	close_all((int[]){ pair[1], out[1], err[1], fds[6] }, 4);
+	c = xcalloc(1, sizeof(*c));
+	c->pool = p;
+	c->pid = pid;
+	c->pidfd = pidfd;
+	c->socket = pair[0];
+	c->out_read = out[0];
+	c->err_read = err[0];
+	c->gpu_ids = xstrdup(gpu_ids);
+	c->socket_watch = loop_watch(p->loop, c->socket, LOOP_READ, on_socket, c);
+	c->exit_watch = loop_watch(p->loop, pidfd, LOOP_READ, on_exit_fd, c);
+	c->next = p->conns;
+	p->conns = c;
+	p->stats.started++;
+	return c;
+}
+
+void
+conn_spare(struct conn *c, const char *work_dir)
+{
+	char *dir = path_dir(work_dir);
+
+	free(c->spare_dir);
+	c->spare_dir = xasprintf("%s/.host-%d", dir, (int)c->pid);
+	free(dir);
+}
+
+void
+conn_free(struct conn *c)
+{
+	struct conn **at = &c->pool->conns;
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	loop_unwatch(c->socket_watch);
+	loop_unwatch(c->exit_watch);
+	loop_cancel(c->kill_timer);
+	close_all((int[]){ c->socket, c->out_read, c->err_read, c->pidfd }, 4);
+	if (c->spare_dir)
+		rmdir(c->spare_dir);
+	free(c->spare_dir);
+	str_free(&c->in);
+	str_free(&c->out);
+	free(c->path);
+	free(c->setup);
+	free(c->gpu_ids);
+	free(c->cpu_list);
+	free(c);
+}
+
+/* --- talking -------------------------------------------------------------------------------- */
+
+static void
+close_socket(struct conn *c)
+{
+	loop_unwatch(c->socket_watch);
+	c->socket_watch = NULL;
+	if (c->socket >= 0)
+		close(c->socket);
+	c->socket = -1;
+}
+
+/* Write what the socket takes. An error is noticed as end of file by the reading side. */
+static void
+flush(struct conn *c)
+{
+	while (c->socket >= 0 && c->out_sent < c->out.len) {
+		ssize_t n = send(c->socket, c->out.s + c->out_sent, c->out.len - c->out_sent,
+		                 MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		c->out_sent += (size_t)n;
+	}
+	if (c->out_sent == c->out.len) {
+		str_reset(&c->out);
+		c->out_sent = 0;
+	}
+}
+
+void
+conn_send(struct conn *c, struct str *frame)
+{
+	int was_empty = c->out.len == 0;
+
+	str_addn(&c->out, frame->s, frame->len);
+	str_reset(frame);
+	flush(c);
+	if (was_empty && c->out.len > 0 && c->socket_watch)
+		loop_events(c->socket_watch, LOOP_READ | LOOP_WRITE);
+}
+
+/* Hand complete frames on. They may end this host, but never free it. */
+static void
+take_frames(struct conn *c)
+{
+	struct reader payload;
+	unsigned type;
+	size_t used;
+	int rc = 0;
+
+	while (!c->bad_reply &&
+	       (rc = proto_next(c->in.s + c->in_taken, c->in.len - c->in_taken, PROTO_LIMIT,
+	                        &type, &payload, &used)) > 0) {
+		c->in_taken += used;
+		if (pool_frame(c, type, &payload) < 0)
+			rc = -1;
+		if (rc < 0)
+			break;
+	}
+	if (rc < 0)
+		conn_break(c, "bad reply");
+	if (c->in_taken == c->in.len) {
+		str_reset(&c->in);
+		c->in_taken = 0;
+	}
+}
+
+/* Read until it would block. 0, or -1 at the end. */
+static int
+read_some(struct conn *c)
+{
+	char buf[65536];
+	ssize_t n;
+
+	do {
+		n = recv(c->socket, buf, sizeof(buf), 0);
+		if (n > 0)
+			str_addn(&c->in, buf, (size_t)n);
+		if (n > 0)
+			take_frames(c);
+	} while (c->socket >= 0 && (n == (ssize_t)sizeof(buf) || (n < 0 && errno == EINTR)));
+	if (c->socket < 0)
+		return 0;
+	return n > 0 || (n < 0 && errno == EAGAIN) ? 0 : -1;
+}
+
+static void
+on_socket(void *arg, int fd, int events)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	if (events & LOOP_WRITE) {
+		flush(c);
+		if (c->out.len == 0 && c->socket_watch)
+			loop_events(c->socket_watch, LOOP_READ);
+	}
+	if ((events & LOOP_READ) && read_some(c) < 0)
+		/* It dies: its exit tells how. If it only closed the socket, it is useless. */
+		conn_end(c, 2);
+}
+
+/* --- death ---------------------------------------------------------------------------------- */
+
+static void
+on_kill(void *arg)
+{
+	struct conn *c = arg;
+
+	c->kill_timer = NULL;
+	kill(c->pid, SIGKILL);
+}
+
+void
+conn_end(struct conn *c, double patience)
+{
+	close_socket(c);
+	c->state = CONN_CLOSING;
+	loop_cancel(c->kill_timer);
+	c->kill_timer = NULL;
+	if (patience > 0)
+		c->kill_timer = loop_after(c->pool->loop, patience, 0, on_kill, c);
+	else
+		kill(c->pid, SIGKILL);
+}
+
+void
+conn_break(struct conn *c, const char *why)
+{
+	if (!c->bad_reply)
+		c->bad_reply = why;
+	conn_end(c, 0);
+}
+
+static void
+on_exit_fd(void *arg, int fd, int events)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)events;
+	/* An answer may have come right before the end; no other task may. */
+	c->state = CONN_CLOSING;
+	if (c->socket >= 0)
+		read_some(c);
+	if (wait4(c->pid, &c->status, WNOHANG, &c->usage) == 0)
+		return;
+	pool_host_gone(c);
+}
+
+void
+conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit)
+{
+	for (int i = 0; i < 2 && *attempt_dir; i++) {
+		char buf[65536], *path = NULL;
+		uint64_t cut = 0;
+		ssize_t n;
+		int file = -1;
+
+		/* Bounded by what a pipe holds, whatever still writes. */
+		for (int k = 0; k < 16; k++) {
+			struct stat st = { 0 };
+			size_t room;
+
+			n = read(i ? c->err_read : c->out_read, buf, sizeof(buf));
+			if (n <= 0)
+				break;
+			if (!path && fs_mkdirs(attempt_dir, NULL) == 0) {
+				path = path_join(attempt_dir, i ? "stderr" : "stdout");
+				file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+			}
+			if (file < 0 || fstat(file, &st) < 0)
+				break;
+			room = (uint64_t)st.st_size < limit ? limit - (uint64_t)st.st_size : 0;
+			if (room < (size_t)n) {
+				cut += (size_t)n - room;
+				n = (ssize_t)room;
+			}
+			fs_write_all(file, buf, (size_t)n);
+		}
+		if (file >= 0 && cut)
+			dprintf(file, "\n[af2flow: %llu bytes cut]\n", (unsigned long long)cut);
+		if (file >= 0)
+			close(file);
+		free(path);
+	}
+}
+
+/* The last line of the captured stderr, "" if there is none. Caller frees. */
+static char *
+last_words(const char *attempt_dir)
+{
+	char buf[512] = "", *path = path_join(attempt_dir, "stderr"), *line;
+	int fd = *attempt_dir ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t n = 0;
+	off_t size;
+
+	free(path);
+	if (fd >= 0) {
+		size = lseek(fd, 0, SEEK_END);
+		n = pread(fd, buf, sizeof(buf) - 1, size > 511 ? size - 511 : 0);
+		close(fd);
+	}
+	while (n > 0 && (unsigned char)buf[n - 1] <= ' ')
+		n--;
+	buf[n > 0 ? n : 0] = '\0';
+	line = strrchr(buf, '\n');
+	line = line ? line + 1 : buf;
+	for (char *q = line; *q; q++)
+		if ((unsigned char)*q < 0x20)
+			*q = ' ';
+	return xstrdup(is_clean_utf8(line, strlen(line)) ? line : "");
+}
+
+char *
+conn_obituary(const struct conn *c, const char *attempt_dir)
+{
+	static const char *const phases[] = { "at the start of its host", "on load", "in setup",
+		                              "while running" };
+	char name[24], *words, *text;
+	const char *colon;
+
+	if (c->bad_reply)
+		return xasprintf("%s of the plugin's host: it was ended", c->bad_reply);
+	words = last_words(attempt_dir);
+	colon = *words ? ": " : "";
+	if (WIFSIGNALED(c->status))
+		text = xasprintf("plugin crashed %s: %s%s%s", phases[c->phase],
+		                 proc_signal_name(WTERMSIG(c->status), name), colon, words);
+	else
+		text = xasprintf("plugin ended its host %s: exit status %d%s%s",
+		                 phases[c->phase], WEXITSTATUS(c->status), colon, words);
+	free(words);
+	return text;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Running programs for plugins, and the table of children that somebody waits for. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "exec/proc.h"
+#include "host/host.h"
+
+extern char **environ;
+
+/* --- children --------------------------------------------------------------------------------- */
+
+static struct child *
+find_child(struct host *h, pid_t pid)
+{
+	for (size_t i = 0; i < HOST_CHILDREN; i++)
+		if (h->children[i].pid == pid)
+			return &h->children[i];
+	return NULL;
+}
+
+pid_t
+child_spawn(struct host *h, const struct proc_spec *spec, int is_worker)
+{
+	struct child *c;
+	pid_t pid;
+	int saved;
+
+	pthread_mutex_lock(&h->lock);
+	h->is_spawning = 1;
+	pthread_mutex_unlock(&h->lock);
+	pid = proc_spawn(spec);
+	saved = errno;
+	pthread_mutex_lock(&h->lock);
+	h->is_spawning = 0;
+	c = pid > 0 ? find_child(h, 0) : NULL;
+	if (c)
+		*c = (struct child){ .pid = pid, .is_worker = is_worker };
+	/* Cancelled between the decision to spawn and here: nobody else will tell it. */
+	if (pid > 0 && (atomic_load(&h->cancelled) || !c))
+		kill(-pid, SIGTERM);
+	pthread_mutex_unlock(&h->lock);
+	errno = saved;
+	return pid;
+}
+
+/* Reap a registered child that has ended. Its group is killed while its pid is still taken, so
+ * that the number cannot mean somebody else. */
+static int
+reap_child(struct child *c)
+{
+	pid_t rc;
+
+	if (c->is_reaped)
+		return 0;
+	kill(-c->pid, SIGKILL);
+	while ((rc = wait4(c->pid, &c->status, 0, &c->usage)) < 0 && errno == EINTR)
+		;
+	c->is_reaped = rc > 0;
+	return rc > 0 ? 0 : -1;
+}
+
+int
+child_wait(struct host *h, pid_t pid, int *status, struct rusage *usage)
+{
+	struct child *c;
+	siginfo_t si;
+	int rc = -1;
+
+	while (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		;
+	pthread_mutex_lock(&h->lock);
+	c = find_child(h, pid);
+	if (c && (rc = reap_child(c)) == 0) {
+		*status = c->status;
+		*usage = c->usage;
+	}
+	if (c)
+		c->pid = 0;
+	pthread_mutex_unlock(&h->lock);
+	return rc;
+}
+
+void
+children_signal(struct host *h, int signo)
+{
+	pthread_mutex_lock(&h->lock);
+	for (size_t i = 0; i < HOST_CHILDREN; i++)
+		if (h->children[i].pid && !h->children[i].is_reaped) {
+			kill(-h->children[i].pid, signo);
+			/* A stopped program would not hear it. */
+			kill(-h->children[i].pid, SIGCONT);
+		}
+	pthread_mutex_unlock(&h->lock);
+}
+
+void
+children_reap(struct host *h)
+{
+	pthread_mutex_lock(&h->lock);
+	/* A child that is being born may already be dead, and is not in the table yet. */
+	while (!h->is_spawning) {
+		siginfo_t si = { 0 };
+		struct child *c;
+
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 || si.si_pid == 0)
+			break;
+		c = find_child(h, si.si_pid);
+		if (c ? reap_child(c) < 0 : waitpid(si.si_pid, NULL, WNOHANG) < 0)
+			break;
+	}
+	pthread_mutex_unlock(&h->lock);
+}
+
+static int
+is_worker(void *arg, pid_t pid)
+{
+	struct host *h = arg;
+	const struct child *c;
+	int rc;
+
+	pthread_mutex_lock(&h->lock);
+	c = find_child(h, pid);
+	rc = c && c->is_worker;
+	pthread_mutex_unlock(&h->lock);
+	return rc;
+}
+
+void
+children_sweep(struct host *h, double patience)
+{
+	proc_sweep(is_worker, h, patience);
+}
+
+/* --- programs --------------------------------------------------------------------------------- */
+
+const char *
+service_find_program(const char *name)
+{
+	struct host *h = host_self();
+	char *path;
+
+	for (size_t i = 0; i + 1 < h->programs.count; i += 2)
+		if (strcmp(h->programs.v[i], name) == 0)
+			return h->programs.v[i + 1];
+	path = fs_find_program(name);
+	if (!path)
+		return NULL;
+	words_add(&h->programs, name);
+	words_add(&h->programs, path);
+	free(path);
+	return h->programs.v[h->programs.count - 1];
+}
+
+/* Open a redirection as a descriptor out of the child's way. -1 with errno. */
+static int
+open_redirect(const char *dir, const char *path, int flags)
+{
+	char *full = path_join(dir, path);
+	int fd = open(full, flags | O_CLOEXEC, 0666);
+
+	free(full);
+	return fd < 0 ? -1 : proc_fd_high(fd, HOST_FD_BASE);
+}
+
+/* The three standard descriptors of a program; -1 in fds[0].from: none opened (0 is /dev/null).
+ * 0, or -1 with errno. */
+static int
+open_redirects(struct host *h, const af2_program *p, const char *dir, struct proc_fd fds[3],
+               int opened[3])
+{
+	const char *paths[3] = { p->stdin_path, p->stdout_path, p->stderr_path };
+
+	for (int i = 0; i < 3; i++) {
+		opened[i] = -1;
+		fds[i].to = i;
+		fds[i].from = i ? h->capture.streams[i - 1].write_fd : 0;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (!paths[i])
+			continue;
+		opened[i] = open_redirect(dir, paths[i], i ? O_WRONLY | O_CREAT | O_TRUNC
+		                                           : O_RDONLY);
+		if (opened[i] < 0)
+			return -1;
+		fds[i].from = opened[i];
+	}
+	return 0;
+}
+
+/* Start it; the pid or -1 with errno. */
+static pid_t
+start_program(af2_task *t, const af2_program *p)
+{
+	struct host *h = t->host;
+	const char *path = service_find_program(p->argv[0]);
+	const char *dir = p->dir ? p->dir : t->work_dir;
+	struct proc_fd fds[3];
+	int opened[3], saved;
+	char **env = NULL;
+	struct proc_spec spec = { .path = path, .dir = dir, .fds = fds, .fd_count = 3,
+		                  .argv = (char *const *)(uintptr_t)p->argv,
+		                  .death_signal = SIGKILL };
+	pid_t pid = -1;
+
+	if (!path) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (!p->dir && task_need_work_dir(t) < 0)
+		return -1;
+	if (open_redirects(h, p, dir, fds, opened) == 0) {
+		env = p->env ? proc_environ(p->env) : NULL;
+		spec.env = env ? env : environ;
+		pid = child_spawn(h, &spec, 0);
+	}
+	saved = errno;
+	for (int i = 0; i < 3; i++)
+		if (opened[i] >= 0)
+			close(opened[i]);
+	free(env);
+	errno = saved;
+	return pid;
+}
+
+static void
+fill_exit(af2_task *t, af2_exit *how, int status, const struct rusage *u)
+{
+	how->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	how->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	how->cpu_seconds = (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+	                   1e-6 * (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
+	how->max_rss = (uint64_t)u->ru_maxrss * 1024;
+	if (how->max_rss > t->max_rss)
+		t->max_rss = how->max_rss;
+	t->status = how->status;
+	t->signal = how->signal;
+}
+
+int
+service_run_program(af2_task *t, const af2_program *program, af2_exit *how)
+{
+	af2_program p = { 0 };
+	af2_exit result = { .struct_size = how->struct_size, .status = -1 };
+	size_t size = how->struct_size < sizeof(result) ? how->struct_size : sizeof(result);
+	struct host *h = t->host;
+	struct rusage usage;
+	double start = host_now();
+	int status, rc = -1;
+	pid_t pid;
+
+	memcpy(&p, program, program->struct_size < sizeof(p) ? program->struct_size : sizeof(p));
+	if (!p.argv || !p.argv[0]) {
+		result.spawn_errno = EINVAL;
+	} else if (!atomic_load(&h->cancelled) && !atomic_load(&h->ending)) {
+		capture_mark(&h->capture);
+		pid = start_program(t, &p);
+		if (pid < 0) {
+			result.spawn_errno = errno;
+		} else {
+			if (child_wait(h, pid, &status, &usage) == 0) {
+				fill_exit(t, &result, status, &usage);
+				rc = atomic_load(&h->cancelled) ? -1 : 0;
+			}
+			capture_tail(&h->capture, result.stderr_tail,
+			             sizeof(result.stderr_tail));
+		}
+	}
+	result.seconds = host_now() - start;
+	memcpy(how, &result, size);
+	return rc;
+}
+
+af2_outcome
+service_check_exit(af2_task *t, const af2_exit *how, const char *what)
+{
+	const char *line = last_line(how->stderr_tail), *colon = *line ? ": " : "";
+	struct verdict *v = &t->verdict;
+	char name[24];
+
+	if (how->spawn_errno)
+		verdict_set(v, AF2_FAIL, AF2_CLASS_SPAWN, "cannot start '%s': %s", what,
+		            strerror(how->spawn_errno));
+	else if (how->signal)
+		verdict_set(v, AF2_FAIL, AF2_CLASS_SIGNAL, "'%s' was killed by %s%s%s", what,
+		            proc_signal_name(how->signal, name), colon, line);
+	else if (how->status > 0)
+		verdict_set(v, AF2_FAIL, AF2_CLASS_EXIT, "'%s' ended with status %d%s%s",
+		            what, how->status, colon, line);
+	else if (how->status < 0)
+		verdict_set(v, AF2_FAIL, AF2_CLASS_CANCELLED, "'%s' was not run to its end",
+		            what);
+	else
+		return AF2_OK;
+	t->status = how->status;
+	t->signal = how->signal;
+	return AF2_FAIL;
+}
