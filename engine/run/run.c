@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run: a run's life: opened, looked up, checked, executed, closed.
+ *
+ * Two phases. First everything that stands in the store is found; that needs neither the
+ * machine's topology nor a host process, so a finished run is recognised at once. What is left
+ * is checked, then executed.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "model/check.h"
+#include "model/expand.h"
+#include "run/run_private.h"
+
+#define SYNC_EVERY 0.5 /* seconds between group commits of the journal */
+#define TICK 0.1       /* seconds between NEWS_TICK */
+#define LOST_LIMIT 3   /* attempts lost together with the engine in a row */
+
+static int
+open_records(struct run *r, struct error *e)
+{
+	char *store = session_store_path(r->s), *path = session_run_path(r->s);
+	char *journal = path_join(path, "journal"), *index = path_join(path, "index");
+	int rc = 0;
+
+	r->first_time = access(journal, F_OK) != 0;
+	if (r->write) {
+		rc = rundir_open(&r->dir, path, e);
+		r->has_dir = rc == 0;
+	} else if (!r->first_time) {
+		r->has_dir = rundir_open_read(&r->dir, path, e) == 0;
+	}
+	if (rc == 0 && (r->write || access(store, F_OK) == 0)) {
+		r->store = store_open(store, e);
+		rc = r->store ? 0 : -1;
+	}
+	if (r->store && r->has_dir)
+		store_use_index(r->store, index);
+	if (rc == 0 && r->write && !(r->journal = journal_open(journal, e)))
+		rc = -1;
+	free(store);
+	free(path);
+	free(journal);
+	free(index);
+	return rc;
+}
+
+static int
+describe(struct run *r, const char *xml, struct error *e)
+{
+	const struct workflow *w = r->w;
+	struct name_value *params = xcalloc(w->param_count + 1, sizeof *params);
+
+	for (size_t i = 0; i < w->param_count; i++)
+		params[i] = (struct name_value){w->params[i].name, w->params[i].value};
+	int rc = rundir_describe(&r->dir, w->text, w->text_len, w->path, w->name,
+	                         store_path(r->store), params, w->param_count, xml, e);
+	free(params);
+	return rc;
+}
+
+struct run *
+run_open(struct session *s, int write, const struct run_observer *o, struct error *e)
+{
+	struct run *r = xcalloc(1, sizeof *r);
+
+	*r = (struct run){.s = s, .w = s->w, .write = write, .started = loop_now(), .exit = -1};
+	if (o)
+		r->observer = *o;
+	if (open_records(r, e) || (write && describe(r, NULL, e))) {
+		run_close(r);
+		return NULL;
+	}
+	r->key = key_new();
+	r->cached = xcalloc(r->w->node_count + 1, sizeof *r->cached);
+	r->g = graph_new(r->w);
+	expand_start(r->g);
+	run_pump(r);
+	return r;
+}
+
+void
+run_observe(struct run *r, struct run_observer o)
+{
+	r->observer = o;
+}
+
+void
+run_discard(struct run *r)
+{
+	if (!r->first_time || !r->has_dir)
+		return;
+	journal_close(r->journal);
+	r->journal = NULL;
+	fs_remove_tree(r->dir.path, NULL);
+	/* runs/ itself, if it is empty now */
+	char *parent = path_dir(r->dir.path);
+	if (!strcmp(path_base(parent), "runs"))
+		rmdir(parent);
+	free(parent);
+}
+
+int
+run_complete(const struct run *r)
+{
+	return r->missing.count == 0 && r->g->counts[T_WAITING] == 0
+	       && r->g->counts[T_READY] == 0 && !r->failed && !r->skipped
+	       && !r->g->counts[T_BLOCKED];
+}
+
+static unsigned char *
+needed_nodes(const struct run *r)
+{
+	unsigned char *need = xcalloc(r->w->node_count + 1, 1);
+
+	for (size_t i = 0; i < r->w->node_count; i++) {
+		const size_t *n = &r->g->node_counts[i * T_STATE_COUNT];
+		size_t all = 0;
+		for (int s = 0; s < T_STATE_COUNT; s++)
+			all += n[s];
+		need[i] = r->w->nodes[i].selected
+		          && (all == 0 || n[T_DONE] + n[T_OFF] + n[T_SKIPPED] < all);
+	}
+	return need;
+}
+
+static int
+given(int on_command_line, int configured)
+{
+	return on_command_line >= 0 ? on_command_line : configured;
+}
+
+int
+run_check(struct run *r, struct diags *diags)
+{
+	const struct run_config *c = &r->s->c;
+	const struct config *set = &r->s->settings;
+	size_t before = diags->errors;
+	struct machine_limits limits = {given(c->cpus, set->cpus), given(c->gpus, set->gpus),
+	                                c->memory ? c->memory : set->memory};
+	struct error e = {0};
+
+	if (!r->machine)
+		r->machine = machine_load(c->topology, &limits, &e);
+	if (!r->machine)
+		return -diags_add(diags, SEV_ERROR, "", 0, NULL, e.hint, "%s", e.text);
+	unsigned char *need = needed_nodes(r);
+	struct check_limits have = {r->machine->core_count, r->machine->gpu_count,
+	                            r->machine->memory};
+	check_workflow(r->w, need, &have, diags);
+	dot_place(r->w->text, r->w->text_len, diags);
+	free(need);
+	return (int)(diags->errors - before);
+}
+
+/* --- executing --------------------------------------------------------------------------- */
+
+void
+run_maybe_stop(struct run *r)
+{
+	if (r->running || r->asking)
+		return;
+	if (!r->stopping && (r->delayed || sched_waiting(r->sched)))
+		return;
+	loop_stop(r->loop);
+}
+
+static void
+on_signal(void *arg, int signo)
+{
+	struct run *r = arg;
+	int again = r->signal != 0;
+
+	r->signal = signo;
+	r->stopping = 1;
+	sched_stop(r->sched);
+	run_tell(r, NEWS_NOTE, again ? "killing what still runs"
+	                             : "interrupted: ending what runs (once more to kill it)");
+	for (size_t t = 0; t < r->task_cap; t++) {
+		struct active *a = r->tasks[t].active;
+		if (a && a->a && again)
+			attempt_kill(a->a);
+		else if (a && a->a)
+			attempt_cancel(a->a);
+	}
+	run_maybe_stop(r);
+}
+
+static void
+sync_records(void *arg)
+{
+	struct run *r = arg;
+	struct error e = {0};
+
+	run_flush_events(r);
+	if (journal_flush(r->journal, journal_dirty(r->journal), &e)
+	    || store_flush(r->store, 0, &e))
+		run_fatal(r, &e);
+}
+
+static void
+tick(void *arg)
+{
+	run_tell(arg, NEWS_TICK, "%s", "");
+}
+
+static void
+run_start_event(struct run *r)
+{
+	js *event = js_object(), *limits = js_object();
+	char host[256] = "";
+
+	gethostname(host, sizeof host - 1);
+	js_set_int(limits, "cpus", r->machine->core_count);
+	js_set_int(limits, "gpus", r->machine->gpu_count);
+	js_set_int(limits, "memory", (int64_t)r->machine->memory);
+	js_set_text(event, "event", "run-start");
+	js_set_text(event, "run_id", r->dir.id);
+	js_set_text(event, "version", PACKAGE_VERSION);
+	js_set_int(event, "pid", getpid());
+	js_set_text(event, "host", host);
+	js_set_text(event, "argv", r->s->c.command_line);
+	js_set(event, "limits", limits);
+	js_set_int(event, "tasks", (int64_t)r->g->task_count);
+	run_event(r, event);
+}
+
+static void
+run_end_event(struct run *r)
+{
+	js *event = js_object(), *counts = js_object();
+
+	for (int s = 0; s < T_STATE_COUNT; s++)
+		if (r->g->counts[s])
+			js_set_int(counts, task_state_name(s), (int64_t)r->g->counts[s]);
+	js_set_text(event, "event", "run-end");
+	js_set_int(event, "exit", r->exit);
+	if (r->signal)
+		js_set_text(event, "reason", strsignal(r->signal));
+	js_set_real(event, "seconds", run_seconds(r));
+	js_set(event, "counts", counts);
+	run_event(r, event);
+}
+
+/* Attempts that went down with the engine several times in a row took it with them. */
+static int
+lost_too_often(struct run *r, uint32_t task)
+{
+	char *label = run_label(r, task);
+	const struct history_task *h = history_task(r->history, label);
+	int lost = h && h->lost_in_a_row >= LOST_LIMIT;
+
+	free(label);
+	if (lost)
+		run_settle_bad(r, task, T_FAILED, AF2_CLASS_PLUGIN_CRASH,
+		               "lost together with the engine three times in a row");
+	return lost;
+}
+
+static void
+start_missing(struct run *r)
+{
+	for (size_t i = 0; i < r->missing.count; i++)
+		if (!lost_too_often(r, r->missing.v[i]))
+			run_take(r, r->missing.v[i]);
+	r->missing.count = 0;
+	run_pump(r);
+	run_start_ready(r);
+}
+
+static int
+exit_code(const struct run *r)
+{
+	if (r->signal)
+		return 128 + r->signal;
+	if (error_is_set(&r->fatal) || r->failed || r->g->counts[T_BLOCKED]
+	    || r->g->counts[T_CANCELLED])
+		return EXIT_FAILED;
+	return r->skipped ? EXIT_SKIPPED : EXIT_DONE;
+}
+
+/* A loop without topology binding, when the machine is a file. */
+static int
+open_engine(struct run *r, struct error *e)
+{
+	struct pool_config c = {.host_program = host_program(),
+	                        .max_idle = r->machine->core_count,
+	                        .mark = r->dir.id, .bind = r->machine->this_system};
+	char *journal = path_join(r->dir.path, "journal");
+
+	r->history = history_read(r->dir.path, e);
+	free(journal);
+	if (!r->history || describe(r, r->machine->xml, e))
+		return -1;
+	r->loop = loop_new();
+	r->sched = sched_new(r->machine);
+	r->pool = pool_new(r->loop, &c);
+	if (!r->pool)
+		return error_set(e, "cannot start hosts: %s", c.host_program);
+	return 0;
+}
+
+static int
+finish(struct run *r)
+{
+	struct error e = {0};
+
+	r->exit = exit_code(r);
+	run_write_timings(r);
+	run_flush_events(r);
+	if (r->executing)
+		run_end_event(r);
+	if (rundir_flush(&r->dir, &e) || journal_flush(r->journal, r->executing, &e)
+	    || store_flush(r->store, r->executing, &e)) {
+		run_fatal(r, &e);
+		r->exit = EXIT_FAILED;
+	}
+	return r->exit;
+}
+
+int
+run_execute(struct run *r)
+{
+	struct error e = {0};
+
+	if (run_complete(r))
+		return finish(r);
+	if (open_engine(r, &e)) {
+		log_error_object(&e);
+		return r->exit = EXIT_FAILED;
+	}
+	r->executing = 1;
+	store_register_run(r->store, r->dir.path);
+	run_start_event(r);
+	loop_on_signal(r->loop, SIGINT, on_signal, r);
+	loop_on_signal(r->loop, SIGTERM, on_signal, r);
+	struct loop_timer *sync = loop_after(r->loop, SYNC_EVERY, SYNC_EVERY, sync_records, r);
+	struct loop_timer *ticks = loop_after(r->loop, TICK, TICK, tick, r);
+	start_missing(r);
+	if (r->running || r->asking || r->delayed)
+		loop_run(r->loop);
+	loop_cancel(sync);
+	loop_cancel(ticks);
+	return finish(r);
+}
+
+void
+run_close(struct run *r)
+{
+	if (!r)
+		return;
+	if (r->pool)
+		pool_free(r->pool, r->s->settings.grace);
+	loop_free(r->loop);
+	sched_free(r->sched);
+	machine_free(r->machine);
+	for (uint32_t t = 0; t < r->task_cap; t++) {
+		run_drop_active(r, t);
+		result_free(r->tasks[t].result);
+	}
+	free(r->tasks);
+	graph_free(r->g);
+	history_free(r->history);
+	journal_close(r->journal);
+	store_close(r->store);
+	if (r->has_dir)
+		rundir_close(&r->dir);
+	key_free(r->key);
+	for (size_t i = 0; i < r->prints.count; i++)
+		if (r->prints.entries[i].key)
+			free((void *)(uintptr_t)r->prints.entries[i].value);
+	map_free(&r->prints);
+	map_free(&r->asked);
+	map_free(&r->keys);
+	map_free(&r->timings);
+	js_free(r->batch.labels);
+	words_free(&r->failures);
+	words_free(&r->skips);
+	free(r->missing.v);
+	free(r->cached);
+	free(r);
+}
+
+/* --- for views --------------------------------------------------------------------------- */
+
+const struct graph *
+run_graph(const struct run *r)
+{
+	return r->g;
+}
+
+const char *
+run_path(const struct run *r)
+{
+	return r->dir.path;
+}
+
+double
+run_seconds(const struct run *r)
+{
+	return loop_now() - r->started;
+}
+
+size_t
+run_node_cached(const struct run *r, uint32_t node)
+{
+	return r->cached[node];
+}
+
+unsigned
+run_cores(const struct run *r)
+{
+	return r->machine ? r->machine->core_count : 0;
+}
+
+double
+run_core_seconds(const struct run *r)
+{
+	return r->core_seconds;
+}
+
+const struct words *
+run_failures(const struct run *r)
+{
+	return &r->failures;
+}
+
+const struct words *
+run_skips(const struct run *r)
+{
+	return &r->skips;
+}
+
+char *
+run_output_path(const struct run *r, const char *type, const char *port)
+{
+	for (uint32_t t = 0; t < r->g->task_count; t++) {
+		const struct result *res = t < r->task_cap ? r->tasks[t].result : NULL;
+		for (size_t i = 0; res && res->dir && i < res->output_count; i++)
+			if (!strcmp(res->outputs[i].type, type)
+			    && !strcmp(res->outputs[i].port, port))
+				return path_join(res->dir, res->outputs[i].file);
+	}
+	return NULL;
+}

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run_attempt: attempts of a task: queued, given a slot, started in a host, ended, tried again.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/log.h"
+#include "run/run_private.h"
+
+#define DELAY_CAP 600.0 /* seconds; a delay doubles at every attempt up to this */
+
+static const char *
+look_up_variable(void *arg, const char *name)
+{
+	const struct active *a = arg;
+
+	return graph_value(a->r->g, a->task, name);
+}
+
+/* Put attempt `attempt` of a task into the scheduler's queue. */
+void
+run_again(struct run *r, struct active *a, int attempt)
+{
+	struct error e = {0};
+
+	a->attempt = attempt;
+	if (!a->label)
+		a->label = run_label(r, a->task);
+	if (task_options_resolve(r->w, (int)r->g->tasks[a->task].node, attempt,
+	                         look_up_variable, a, &a->options, &e)
+	    || run_key(r, a, attempt, 0, &a->key, &e) < 0) {
+		run_settle_bad(r, a->task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
+		return;
+	}
+	struct request q = {.cpus = a->options.cpus, .cpus_cap = a->options.cpus_cap,
+	                    .gpus = a->options.gpus, .memory = a->options.memory};
+	if (sched_possible(r->sched, &q, &e)) {
+		run_settle_bad(r, a->task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
+		return;
+	}
+	a->queued = 1;
+	sched_ready(r->sched, a->task, &q, a->options.priority);
+}
+
+/* --- starting ---------------------------------------------------------------------------- */
+
+static void
+spec_inputs(struct run *r, uint32_t task, struct arena *arena, struct exec_spec *spec)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
+	struct exec_input *inputs = arena_alloc(arena, (n->input_count + 1) * sizeof *inputs);
+	struct items items = {0};
+
+	for (size_t p = 0; p < n->input_count; p++) {
+		items.count = 0;
+		run_items(r, task, (int)p, &items);
+		struct exec_item *list = arena_alloc(arena, (items.count + 1) * sizeof *list);
+		for (size_t i = 0; i < items.count; i++) {
+			const struct result *res = r->tasks[items.v[i].task].result;
+			const struct result_output *o = items.v[i].output;
+			struct exec_item *x = &list[i];
+			*x = (struct exec_item){
+				.path = arena_printf(arena, "%s/%s", res->dir, o->file),
+				.name = *o->element ? o->element : o->file,
+				.node = r->w->nodes[r->g->tasks[items.v[i].task].node].name};
+			run_branch(r, items.v[i].task, arena, &x->branch_count,
+			           &x->branch_names, &x->branch_values);
+			if (res->values) {
+				char *text = js_dump(res->values, 0);
+				x->values = arena_strdup(arena, text);
+				free(text);
+			}
+		}
+		inputs[p] = (struct exec_input){n->inputs[p].name, items.count, list};
+	}
+	free(items.v);
+	spec->inputs = inputs;
+	spec->input_count = n->input_count;
+}
+
+static int
+spec_params(struct run *r, struct active *a, struct task_params *params,
+            struct exec_spec *spec, struct arena *arena, struct error *e)
+{
+	if (task_params_resolve(r->w, (int)r->g->tasks[a->task].node, a->attempt,
+	                        look_up_variable, a, params, e))
+		return -1;
+	struct exec_param *list = arena_alloc(arena, (params->count + 1) * sizeof *list);
+	for (size_t i = 0; i < params->count; i++)
+		list[i] = (struct exec_param){params->items[i].name, params->items[i].value,
+		                              params->items[i].def->flags};
+	spec->params = list;
+	spec->param_count = params->count;
+	return 0;
+}
+
+static void
+start_event(struct run *r, struct active *a, const struct exec_slot *slot)
+{
+	js *event = js_object();
+
+	js_set_text(event, "event", "start");
+	js_set_text(event, "task", a->label);
+	js_set_int(event, "attempt", a->number);
+	js_set_int(event, "cpus", slot->cpus);
+	js_set_int(event, "gpus", slot->gpus);
+	js_set_int(event, "memory", (int64_t)slot->memory);
+	js_set_text(event, "cpu_list", slot->cpu_list);
+	if (slot->gpus)
+		js_set_text(event, "gpu_ids", slot->gpu_ids);
+	run_event(r, event);
+	run_tell(r, NEWS_START, "%s: started, attempt %d, %u core%s%s%s", a->label, a->number,
+	         slot->cpus, slot->cpus == 1 ? "" : "s", slot->gpus ? ", GPU " : "",
+	         slot->gpus ? slot->gpu_ids : "");
+}
+
+static void ended(void *arg, const struct exec_result *x);
+
+static void
+news(void *arg, double fraction, int level, const char *text)
+{
+	struct active *a = arg;
+
+	(void)fraction;
+	if (level >= AF2_WARN && text && *text) {
+		js *event = js_object();
+		js_set_text(event, "event", "note");
+		js_set_text(event, "task", a->label);
+		js_set_text(event, "text", text);
+		run_event(a->r, event);
+		run_tell(a->r, NEWS_NOTE, "%s: %s", a->label, text);
+	}
+}
+
+static int
+start(struct run *r, struct active *a, struct error *e)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[a->task].node];
+	struct arena arena = {0};
+	struct task_params params = {0};
+	struct str pus = {0}, gpus = {0};
+	struct exec_spec spec = {
+		.stage = n->stage, .node = n->name, .label = a->label, .outputs = n->outputs,
+		.output_count = n->output_count, .timeout = a->options.timeout,
+		.grace = a->options.grace < 0 ? r->s->settings.grace : a->options.grace,
+		.max_output = a->options.max_output, .capture = r->s->settings.capture,
+		.fresh = a->attempt > 1, .sync_after = 1};
+	char *branch = run_branch_text(r, a->task);
+
+	if (!a->number)
+		a->number = r->history ? history_last_attempt(r->history, a->label) : 0;
+	a->number++;
+	free(a->attempt_dir);
+	a->attempt_dir = rundir_attempt(&r->dir, n->name, branch, a->number);
+	free(branch);
+	int rc = store_attempt_dirs(r->store, n->output_count > 0, &a->out_dir, &a->work_dir, e);
+	if (rc == 0)
+		rc = spec_params(r, a, &params, &spec, &arena, e);
+	if (rc == 0) {
+		slot_pu_list(r->machine, &a->slot, &pus);
+		slot_gpu_ids(r->machine, &a->slot, &gpus);
+		spec_inputs(r, a->task, &arena, &spec);
+		spec.out_dir = a->out_dir;
+		spec.work_dir = a->work_dir;
+		spec.attempt_dir = a->attempt_dir;
+		spec.slot = (struct exec_slot){
+			.cpu_list = pus.s ? pus.s : "", .cpus = a->slot.core_count,
+			.gpu_ids = gpus.s ? gpus.s : "", .gpus = a->slot.gpu_count,
+			.memory = a->slot.memory};
+		start_event(r, a, &spec.slot);
+		graph_set_state(r->g, a->task, T_RUNNING);
+		r->running++;
+		a->a = pool_run(r->pool, &spec, ended, news, a);
+	}
+	str_free(&pus);
+	str_free(&gpus);
+	task_params_free(&params);
+	arena_free(&arena);
+	return rc;
+}
+
+void
+run_start_ready(struct run *r)
+{
+	uint32_t task;
+	struct slot slot;
+
+	while (!r->stopping && sched_next(r->sched, &task, &slot)) {
+		struct active *a = run_rtask(r, task)->active;
+		struct error e = {0};
+		a->queued = 0;
+		a->slot = slot;
+		if (start(r, a, &e) == 0)
+			continue;
+		sched_done(r->sched, &a->slot);
+		run_fatal(r, &e);
+		graph_set_state(r->g, task, T_WAITING);
+		run_drop_active(r, task);
+	}
+	run_maybe_stop(r);
+}
+
+/* --- ending ------------------------------------------------------------------------------ */
+
+static void
+end_event(struct run *r, struct active *a, const struct exec_result *x, const char *outcome)
+{
+	js *event = js_object();
+	char hex[DIGEST_HEX + 1];
+
+	js_set_text(event, "event", "end");
+	js_set_text(event, "task", a->label);
+	js_set_int(event, "attempt", a->number);
+	js_set_text(event, "outcome", outcome);
+	if (x->cls) {
+		js_set_text(event, "class", class_name(x->cls));
+		js_set_text(event, "message", x->message);
+	}
+	if (x->status > 0)
+		js_set_int(event, "status", x->status);
+	if (x->signal)
+		js_set_int(event, "signal", x->signal);
+	js_set_real(event, "seconds", x->seconds);
+	js_set_real(event, "cpu_seconds", x->cpu_seconds);
+	js_set_int(event, "max_rss", (int64_t)x->max_rss);
+	if (x->outcome == AF2_OK)
+		js_set_text(event, "key", digest_hex(&a->key, hex));
+	run_event(r, event);
+}
+
+/* What stands in result.json of how the result was made. */
+static js *
+made_of(const struct run *r, const struct active *a, const struct exec_result *x)
+{
+	const struct stage *s = r->w->nodes[r->g->tasks[a->task].node].stage;
+	js *made = js_object();
+
+	js_set_text(made, "plugin", s->id);
+	js_set_text(made, "version", s->version);
+	js_set_int(made, "cpus", a->slot.core_count);
+	js_set_int(made, "gpus", a->slot.gpu_count);
+	js_set_real(made, "seconds", x->seconds);
+	js_set_real(made, "cpu_seconds", x->cpu_seconds);
+	js_set_int(made, "max_rss", (int64_t)x->max_rss);
+	js_set_bool(made, "synced", x->synced);
+	return made;
+}
+
+static struct result *
+result_of(const struct run *r, const struct active *a, const struct exec_result *x)
+{
+	struct result *res = xcalloc(1, sizeof *res);
+
+	res->key = a->key;
+	res->outputs = xcalloc(x->output_count + 1, sizeof *res->outputs);
+	res->output_count = x->output_count;
+	for (size_t i = 0; i < x->output_count; i++) {
+		const struct exec_output *o = &x->outputs[i];
+		res->outputs[i] = (struct result_output){
+			.port = xstrdup(o->port), .element = xstrdup(o->element),
+			.file = xstrdup(o->file), .type = xstrdup(o->type), .digest = o->digest,
+			.size = o->size, .is_dir = o->is_dir};
+	}
+	if (x->values)
+		res->values = js_parse(x->values, strlen(x->values), NULL);
+	if (x->measures)
+		res->measures = js_parse(x->measures, strlen(x->measures), NULL);
+	res->made = made_of(r, a, x);
+	return res;
+}
+
+static void
+ended_ok(struct run *r, struct active *a, const struct exec_result *x)
+{
+	struct error e = {0};
+	uint32_t task = a->task;
+	struct result *res = store_publish(r->store, result_of(r, a, x),
+	                                   x->output_count ? a->out_dir : NULL, x->synced, &e);
+	char seconds[32];
+
+	if (!res) {
+		end_event(r, a, x, "failed");
+		run_fatal(r, &e);
+		run_settle_bad(r, task, T_FAILED, AF2_CLASS_TRANSIENT, e.text);
+		return;
+	}
+	if (!x->output_count && a->out_dir)
+		rmdir(a->out_dir);
+	end_event(r, a, x, "ok");
+	r->executed++;
+	run_tell(r, NEWS_DONE, "%s: done in %s", a->label, format_duration(x->seconds, seconds));
+	run_settle_done(r, task, res, 0);
+}
+
+static void
+retry_now(void *arg)
+{
+	struct active *a = arg;
+	struct run *r = a->r;
+
+	a->delay = NULL;
+	r->delayed--;
+	if (!r->stopping)
+		run_again(r, a, a->attempt + 1);
+	run_pump(r);
+	run_start_ready(r);
+}
+
+static double
+retry_delay(const struct active *a)
+{
+	double d = a->options.retry_delay;
+
+	for (int i = 1; i < a->attempt && d < DELAY_CAP; i++)
+		d *= 2;
+	return d < DELAY_CAP ? d : DELAY_CAP;
+}
+
+/* A failure that is final: this task's policy, then that of each that shares the key. */
+static void
+final_failure(struct run *r, uint32_t task, const struct task_options *o, int cls,
+              const char *message)
+{
+	run_settle_bad(r, task, o->on_failure == FAIL_SKIP ? T_SKIPPED : T_FAILED, cls, message);
+	if (o->on_failure == FAIL_STOP || o->on_failure == FAIL_ABORT) {
+		if (!r->stopping)
+			run_tell(r, NEWS_NOTE, "nothing new is started (on_failure=%s)",
+			         o->on_failure == FAIL_STOP ? "stop" : "abort");
+		r->stopping = 1;
+		sched_stop(r->sched);
+	}
+	if (o->on_failure == FAIL_ABORT && !r->aborted) {
+		r->aborted = 1;
+		for (size_t t = 0; t < r->task_cap; t++)
+			if (r->tasks[t].active && r->tasks[t].active->a)
+				attempt_kill(r->tasks[t].active->a);
+	}
+}
+
+void
+run_fail(struct run *r, struct active *a, int cls, int status, int signal,
+         const char *message)
+{
+	uint32_t task = a->task, f = a->followers;
+
+	if (a->attempt <= a->options.retries && !r->stopping
+	    && retry_wanted(&a->options, cls, status, signal)) {
+		double delay = retry_delay(a);
+		js *event = js_object();
+		js_set_text(event, "event", "retry");
+		js_set_text(event, "task", a->label);
+		js_set_int(event, "attempt", a->number + 1);
+		js_set_real(event, "delay", delay);
+		run_event(r, event);
+		run_tell(r, NEWS_RETRY, "%s: attempt %d failed: %s: %s; tried again", a->label,
+		         a->number, class_name(cls), message);
+		graph_set_state(r->g, task, T_READY);
+		r->delayed++;
+		a->delay = loop_after(r->loop, delay, 0, retry_now, a);
+		return;
+	}
+	struct task_options options = a->options;
+	final_failure(r, task, &options, cls, message);
+	while (f != NONE) {
+		uint32_t next = run_rtask(r, f)->next;
+		struct active probe = {.r = r, .task = f};
+		struct error e = {0};
+		task_options_resolve(r->w, (int)r->g->tasks[f].node, 1, look_up_variable, &probe,
+		                     &probe.options, &e);
+		final_failure(r, f, &probe.options, cls, message);
+		f = next;
+	}
+}
+
+static void
+drop_dirs(struct active *a)
+{
+	struct error e = {0};
+
+	if (a->out_dir)
+		fs_remove_tree(a->out_dir, &e);
+	free(a->out_dir);
+	free(a->work_dir);
+	a->out_dir = a->work_dir = NULL;
+}
+
+static void
+ended(void *arg, const struct exec_result *x)
+{
+	struct active *a = arg;
+	struct run *r = a->r;
+
+	r->running--;
+	r->core_seconds += (x->seconds + x->setup_seconds) * a->slot.core_count;
+	sched_done(r->sched, &a->slot);
+	a->a = NULL;
+	if (x->outcome == AF2_OK) {
+		ended_ok(r, a, x);
+	} else if (x->outcome == AF2_SKIP) {
+		end_event(r, a, x, "skipped");
+		drop_dirs(a);
+		run_settle_bad(r, a->task, T_SKIPPED, 0, x->message);
+	} else if (x->cls == AF2_CLASS_CANCELLED) {
+		end_event(r, a, x, "cancelled");
+		drop_dirs(a);
+		uint32_t task = a->task;
+		run_drop_active(r, task);
+		graph_settle(r->g, task, T_CANCELLED);
+	} else {
+		end_event(r, a, x, "failed");
+		drop_dirs(a);
+		run_fail(r, a, x->cls, x->status, x->signal, x->message);
+	}
+	run_pump(r);
+	run_start_ready(r);
+}

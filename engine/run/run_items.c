@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run_items: what stands on a task's input ports.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/run_private.h"
+
+/* The element of a list that a task takes on this edge, or NULL where it takes all: its node's
+ * own `v in node.port` names the edge's port. */
+static const char *
+wanted_element(const struct run *r, uint32_t task, const struct wf_edge *e)
+{
+	const struct wf_node *n = &r->w->nodes[e->to];
+
+	for (size_t i = 0; i < n->var_count; i++)
+		if (n->vars[i].kind == VAR_IN && n->vars[i].in_node == e->from
+		    && n->vars[i].in_port == e->from_port)
+			return graph_value(r->g, task, n->vars[i].name);
+	return NULL;
+}
+
+static void
+edge_items(const struct run *r, uint32_t task, int edge, struct items *out)
+{
+	const struct wf_edge *e = &r->w->edges[edge];
+	const char *port = r->w->nodes[e->from].outputs[e->from_port].name;
+	const char *element = wanted_element(r, task, e);
+	struct u32s producers = {0};
+
+	graph_producers(r->g, task, edge, 1, &producers);
+	for (size_t i = 0; i < producers.count; i++) {
+		const struct result *res = r->tasks[producers.v[i]].result;
+		for (size_t k = 0; res && k < res->output_count; k++) {
+			const struct result_output *o = &res->outputs[k];
+			if (strcmp(o->port, port) || (element && strcmp(o->element, element)))
+				continue;
+			GROW(out->v, out->count, out->cap);
+			out->v[out->count++] = (struct item){producers.v[i], o};
+		}
+	}
+	free(producers.v);
+}
+
+void
+run_items(const struct run *r, uint32_t task, int port, struct items *out)
+{
+	size_t count;
+	const int *in = graph_in_edges(r->g, r->g->tasks[task].node, &count);
+
+	for (size_t k = 0; k < count; k++)
+		if (!r->w->edges[in[k]].order && r->w->edges[in[k]].to_port == port)
+			edge_items(r, task, in[k], out);
+}
+
+void
+run_branch(const struct run *r, uint32_t task, struct arena *a, size_t *count,
+           const char *const **names, const char *const **values)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
+	const char **k = arena_alloc(a, (n->all_var_count + 1) * sizeof *k);
+	const char **v = arena_alloc(a, (n->all_var_count + 1) * sizeof *v);
+
+	for (size_t i = 0; i < n->all_var_count; i++) {
+		const struct branch_value *b = &r->g->vals[r->g->tasks[task].values + i];
+		k[i] = intern_text(&r->w->var_names, n->all_vars[i]);
+		v[i] = r->g->texts[b->id].name;
+	}
+	*count = n->all_var_count;
+	*names = k;
+	*values = v;
+}
+
+char *
+run_label(const struct run *r, uint32_t task)
+{
+	struct str b = {0};
+
+	graph_label(r->g, task, &b);
+	return str_take(&b);
+}
+
+char *
+run_branch_text(const struct run *r, uint32_t task)
+{
+	struct str b = {0};
+
+	graph_branch(r->g, task, &b);
+	return str_take(&b);
+}

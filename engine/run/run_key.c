@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run_key: from a task to its key: parameters that change the result, contents of the files they
+ * name, fingerprints, inputs by port, and the variables of the node's own range or list.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "run/run_private.h"
+
+struct lookup {
+	const struct run *r;
+	uint32_t task;
+};
+
+static const char *
+look_up_variable(void *arg, const char *name)
+{
+	const struct lookup *l = arg;
+
+	return graph_value(l->r->g, l->task, name);
+}
+
+static int
+key_of_files(struct run *r, const char *name, const char *list, struct error *e)
+{
+	struct words files = {0};
+	struct digest d;
+	int rc = 0;
+
+	if (words_split_posix(&files, list))
+		rc = error_set(e, "parameter '%s': unfinished quote in '%s'", name, list);
+	for (size_t i = 0; i < files.count && rc == 0; i++) {
+		rc = store_file_digest(r->store, files.v[i], &d, e);
+		if (rc == 0) {
+			key_param(r->key, "file", path_base(files.v[i]));
+			key_param_digest(r->key, name, &d);
+		}
+	}
+	words_free(&files);
+	return rc;
+}
+
+static int
+key_of_param(struct run *r, const struct task_param *p, struct error *e)
+{
+	struct digest d;
+
+	if (!*p->value || (p->def->flags & AF2_PARAM_NO_RESULT))
+		return 0;
+	switch (p->def->type) {
+	case AF2_DIR:
+	case AF2_PROGRAM:
+		return 0; /* a path says nothing of the result; versions come by fingerprint */
+	case AF2_FILE:
+		if (store_file_digest(r->store, p->value, &d, e))
+			return -1;
+		break;
+	case AF2_DATABASE:
+		if (store_database_digest(r->store, p->value, &p->def->suffixes, &d, e))
+			return -1;
+		break;
+	case AF2_FILES:
+		return key_of_files(r, p->name, p->value, e);
+	default:
+		key_param(r->key, p->name, p->value);
+		return 0;
+	}
+	key_param_digest(r->key, p->name, &d);
+	return 0;
+}
+
+/* Identity of a fingerprint: the plugin file's state and all parameters. */
+static void
+fingerprint_id(const struct stage *s, const struct task_params *params, struct digest *out)
+{
+	struct hash *h = hash_new();
+	struct stamp st = {0};
+
+	fs_stamp(s->path, &st);
+	hash_add_field(h, s->id);
+	hash_add_field(h, s->path);
+	hash_add(h, &st, sizeof st);
+	for (size_t i = 0; i < params->count; i++) {
+		hash_add_field(h, params->items[i].name);
+		hash_add_field(h, params->items[i].value);
+	}
+	hash_end(h, out);
+}
+
+struct asking {
+	struct run *r;
+	struct digest id;
+	char *work_dir;
+};
+
+/* The answer goes to every task that waits for it; they are chained by `next`. */
+static void
+asked(void *arg, const char *text, const char *const *files, size_t file_count,
+      const struct error *e)
+{
+	struct asking *q = arg;
+	struct run *r = q->r;
+	uint32_t task = (uint32_t)*map_get(&r->asked, &q->id, sizeof q->id);
+
+	r->asking--;
+	map_del(&r->asked, &q->id, sizeof q->id);
+	if (!e || !error_is_set(e)) {
+		store_fingerprint_put(r->store, &q->id, text, files, file_count);
+		*map_put(&r->prints, &q->id, sizeof q->id, NULL) =
+			(uint64_t)(uintptr_t)xstrdup(text);
+	}
+	while (task != NONE) {
+		uint32_t next = run_rtask(r, task)->next;
+		struct active *a = run_rtask(r, task)->active;
+		if (a && e && error_is_set(e))
+			run_fail(r, a, AF2_CLASS_UNAVAILABLE, -1, 0, e->text);
+		else
+			run_asked(r, task);
+		task = next;
+	}
+	free(q->work_dir);
+	free(q);
+	run_pump(r);
+	if (r->asking == 0) /* tasks that wait for an answer share the cores too */
+		run_start_ready(r);
+}
+
+/* Ask the plugin, in a host of its own; once for all tasks that want to know the same. */
+static void
+ask(struct run *r, struct active *a, const struct stage *s, const struct task_params *params,
+    const struct digest *id)
+{
+	struct error e = {0};
+	char *none;
+	int added;
+	uint64_t *first = map_put(&r->asked, id, sizeof *id, &added);
+
+	run_rtask(r, a->task)->next = added ? NONE : (uint32_t)*first;
+	*first = a->task;
+	if (!added)
+		return;
+	struct asking *q = xcalloc(1, sizeof *q);
+	struct exec_param *list = xcalloc(params->count + 1, sizeof *list);
+	*q = (struct asking){.r = r, .id = *id};
+	store_attempt_dirs(r->store, 0, &none, &q->work_dir, &e);
+	for (size_t i = 0; i < params->count; i++)
+		list[i] = (struct exec_param){params->items[i].name, params->items[i].value,
+		                              params->items[i].def->flags};
+	r->asking++;
+	pool_fingerprint(r->pool, s, list, params->count, q->work_dir, asked, q);
+	free(list);
+}
+
+/* 1: text known; 0: asked, or must be asked; */
+static int
+fingerprint(struct run *r, struct active *a, const struct stage *s,
+            const struct task_params *params, int may_ask, const char **text)
+{
+	struct digest id;
+
+	fingerprint_id(s, params, &id);
+	uint64_t *known = map_get(&r->prints, &id, sizeof id);
+	if (!known) {
+		char *stored = store_fingerprint(r->store, &id);
+		if (stored)
+			*(known = map_put(&r->prints, &id, sizeof id, NULL)) =
+				(uint64_t)(uintptr_t)stored;
+	}
+	if (known) {
+		*text = (const char *)(uintptr_t)*known;
+		return 1;
+	}
+	if (may_ask)
+		ask(r, a, s, params, &id);
+	return 0;
+}
+
+static void
+key_of_inputs(struct run *r, uint32_t task)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
+	struct items items = {0};
+	struct arena arena = {0};
+
+	for (size_t p = 0; p < n->input_count; p++) {
+		const struct stage_port *port = &n->inputs[p];
+		if (port->flags & AF2_PORT_HINT)
+			continue;
+		items.count = 0;
+		run_items(r, task, (int)p, &items);
+		if (items.count == 0 && port->cardinality != AF2_MANY)
+			continue;
+		key_port(r->key, port->name, port->cardinality == AF2_MANY,
+		         (port->flags & AF2_PORT_SET) != 0);
+		for (size_t i = 0; i < items.count; i++) {
+			const struct result *res = r->tasks[items.v[i].task].result;
+			const char *const *names, *const *values;
+			struct digest vd;
+			size_t count;
+			run_branch(r, items.v[i].task, &arena, &count, &names, &values);
+			result_values_digest(res, &vd);
+			key_item(r->key, &items.v[i].output->digest, res->values ? &vd : NULL,
+			         count, names, values);
+		}
+	}
+	arena_free(&arena);
+	free(items.v);
+}
+
+static void
+key_of_variables(struct run *r, uint32_t task)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
+
+	for (size_t i = 0; i < n->var_count; i++)
+		if (n->vars[i].kind == VAR_RANGE || n->vars[i].kind == VAR_LIST)
+			key_variable(r->key, n->vars[i].name,
+			             graph_value(r->g, task, n->vars[i].name));
+}
+
+static int
+key_with(struct run *r, struct active *a, const struct task_params *params, int may_ask,
+         struct digest *key, struct error *e)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[a->task].node];
+	const char *print = "";
+
+	if (n->stage->has_fingerprint) {
+		int rc = fingerprint(r, a, n->stage, params, may_ask, &print);
+		if (rc <= 0)
+			return rc;
+	}
+	key_begin(r->key, n->stage->id, n->stage->result_version);
+	for (size_t i = 0; i < params->count; i++)
+		if (key_of_param(r, &params->items[i], e))
+			return -1;
+	key_fingerprint(r->key, print);
+	key_of_inputs(r, a->task);
+	key_of_variables(r, a->task);
+	if (!a->options.cache || n->output_count == 0) {
+		char *branch = run_branch_text(r, a->task);
+		key_private(r->key, r->dir.id ? r->dir.id : "", n->name, branch);
+		free(branch);
+	}
+	key_end(r->key, key);
+	return 1;
+}
+
+int
+run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest *key,
+        struct error *e)
+{
+	struct lookup l = {r, a->task};
+	struct task_params params = {0};
+	int rc = -1;
+
+	if (task_params_resolve(r->w, (int)r->g->tasks[a->task].node, attempt,
+	                        look_up_variable, &l, &params, e) == 0)
+		rc = key_with(r, a, &params, may_ask, key, e);
+	task_params_free(&params);
+	return rc;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run_private: the state of a run, shared by the files of engine/run.
+ */
+#ifndef RUN_RUN_PRIVATE_H
+#define RUN_RUN_PRIVATE_H
+
+#include "base/loop.h"
+#include "base/mem.h"
+#include "exec/local.h"
+#include "record/history.h"
+#include "record/journal.h"
+#include "record/key.h"
+#include "record/rundir.h"
+#include "record/store.h"
+#include "run/run.h"
+#include "sched/machine.h"
+#include "sched/sched.h"
+
+/* A task between ready and settled. */
+struct active {
+	struct run *r;
+	uint32_t task;
+	int attempt;          /* of this run, from 1 */
+	int number;           /* in the run directory's history, from 1 */
+	struct digest key;    /* of this attempt's values */
+	struct task_options options;
+	struct attempt *a;    /* running, else NULL */
+	struct slot slot;
+	char *out_dir, *work_dir, *attempt_dir;
+	struct loop_timer *delay;
+	char *label;
+	uint32_t followers;   /* first task with the same key, or NONE */
+	int queued;           /* waits in the scheduler */
+	char *fingerprint;    /* text, once known */
+};
+
+/* What the run knows of a task beside the graph. */
+struct rtask {
+	struct result *result; /* of a done task */
+	struct active *active; /* between ready and settled */
+	uint32_t next;         /* next follower of the same key, or of the same question */
+};
+
+struct run {
+	struct session *s;
+	struct workflow *w;
+	struct graph *g;
+	struct run_observer observer;
+	struct store *store;   /* NULL: there is none (check only) */
+	struct rundir dir;
+	int has_dir;
+	struct journal *journal;
+	struct history *history;
+	struct key *key;
+	struct machine *machine;
+	struct sched *sched;
+	struct loop *loop;
+	struct pool *pool;
+
+	struct rtask *tasks;
+	size_t task_cap;
+	struct map keys;        /* key digest -> task that executes it */
+	struct map prints;      /* fingerprint id -> text pointer */
+	struct map asked;       /* fingerprint id -> first task that waits for it */
+	struct u32s missing;    /* ready, no result, before the machine is loaded */
+	size_t *cached;         /* per node */
+	struct js_batch {       /* labels of cached tasks not yet journalled */
+		js *labels;
+		size_t count;
+	} batch;
+	struct words failures, skips;
+	struct map timings;     /* name -> seconds as double bits */
+	size_t running, delayed, asking; /* attempts, timers, fingerprints under way */
+	int executing;          /* phase: 0 looking up, 1 executing */
+	int write;              /* 0: nothing may be created (check) */
+	int first_time;         /* the run directory is new */
+	int stopping;           /* no new starts */
+	int signal;             /* SIGINT or SIGTERM that ended the run */
+	int aborted;
+	int failed, skipped;    /* numbers of tasks */
+	size_t executed;
+	double started, core_seconds;
+	int exit;
+	struct error fatal;     /* the store or journal cannot be written */
+};
+
+/* One item of an input port: an output of a producer. */
+struct item {
+	uint32_t task;
+	const struct result_output *output;
+};
+struct items {
+	struct item *v;
+	size_t count, cap;
+};
+
+/* run_items.c: items of input port `port` of a task, in edge and branch order. */
+void run_items(const struct run *r, uint32_t task, int port, struct items *out);
+/* Names and values of a task's branch variables; arrays in the arena. */
+void run_branch(const struct run *r, uint32_t task, struct arena *a, size_t *count,
+                const char *const **names, const char *const **values);
+char *run_label(const struct run *r, uint32_t task);        /* caller frees */
+char *run_branch_text(const struct run *r, uint32_t task);  /* "model=3"; caller frees */
+
+/* run_key.c: the key of an attempt. 1: *key set; 0: a fingerprint must be asked for first
+ * (`may_ask` starts it and calls run_asked later); -1 with the error set. */
+int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest *key,
+            struct error *e);
+
+/* run_task.c */
+void run_pump(struct run *r);            /* fresh, ready, settled tasks, until nothing moves */
+void run_take(struct run *r, uint32_t task); /* a ready task: look up, or queue */
+void run_asked(struct run *r, uint32_t task); /* its fingerprint is known */
+void run_settle_done(struct run *r, uint32_t task, struct result *result, int cached);
+void run_settle_bad(struct run *r, uint32_t task, int state, int cls, const char *message);
+void run_drop_active(struct run *r, uint32_t task);
+struct rtask *run_rtask(struct run *r, uint32_t task);
+
+/* run_attempt.c */
+void run_start_ready(struct run *r);     /* hand out slots */
+void run_again(struct run *r, struct active *a, int attempt); /* queue this attempt */
+void run_fail(struct run *r, struct active *a, int cls, int status, int signal,
+              const char *message);
+
+/* run_publish.c */
+/* Links and results/ of a done task. */
+void run_publish(struct run *r, uint32_t task, const struct result *result, int cached);
+void run_timings(struct run *r, uint32_t task, const struct result *result);
+void run_write_timings(struct run *r);
+
+/* run_events.c: journal and observer */
+void run_event(struct run *r, js *event);
+void run_tell(struct run *r, enum run_news kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void run_cached_event(struct run *r, uint32_t task);
+void run_flush_events(struct run *r);
+void run_fatal(struct run *r, const struct error *e);
+/* run.c: end the loop when nothing is under way any more. */
+void run_maybe_stop(struct run *r);
+
+#endif

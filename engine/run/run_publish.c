@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run_publish: links beside the task, files below results/, and timings.json.
+ *
+ * Below results/ a file goes to GLOBS/TEMPLATE: one folder for each glob variable of the task
+ * (its stem: AlphaFold2's <target>/), then the port's `publish` template (plugin.h), or
+ * NODE/BRANCH/FILE for a port without one that no other node reads.
+ */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fs.h"
+#include "run/run_private.h"
+
+static int
+var_kind(const struct workflow *w, const char *name)
+{
+	for (size_t i = 0; i < w->node_count; i++)
+		for (size_t k = 0; k < w->nodes[i].var_count; k++)
+			if (!strcmp(w->nodes[i].vars[k].name, name))
+				return w->nodes[i].vars[k].kind;
+	return VAR_LIST;
+}
+
+/* Append a component made safe, with a '/' in front unless first. */
+static void
+add_component(struct str *path, const char *text)
+{
+	char *safe = path_component_from(text);
+
+	if (path->len)
+		str_addc(path, '/');
+	str_add(path, safe);
+	free(safe);
+}
+
+struct naming {
+	const struct wf_node *node;
+	size_t count;
+	const char *const *names, *const *values;
+	const char *file;
+};
+
+/* The text of one {NAME} of a template. */
+static void
+add_field(const struct run *r, struct str *b, const struct naming *n, const char *name)
+{
+	int first = 1;
+
+	if (!strcmp(name, "file"))
+		str_add(b, n->file);
+	else if (!strcmp(name, "node"))
+		str_add(b, n->node->name);
+	else if (!strcmp(name, "branch")) {
+		for (size_t i = 0; i < n->count; i++)
+			if (var_kind(r->w, n->names[i]) == VAR_IN) {
+				str_printf(b, "%s%s", first ? "" : "_", n->values[i]);
+				first = 0;
+			}
+	} else {
+		for (size_t i = 0; i < n->count; i++)
+			if (!strcmp(n->names[i], name))
+				str_add(b, n->values[i]);
+	}
+}
+
+/* Expand one component of a template into `out`. */
+static void
+expand_component(const struct run *r, const struct naming *n, const char *text, size_t len,
+                 struct str *out)
+{
+	char name[64];
+
+	for (size_t i = 0; i < len; i++) {
+		const char *end = text[i] == '{' ? memchr(text + i, '}', len - i) : NULL;
+		size_t k = end ? (size_t)(end - text) - i - 1 : 0;
+		if (!end || k >= sizeof name) {
+			str_addc(out, text[i]);
+			continue;
+		}
+		memcpy(name, text + i + 1, k);
+		name[k] = '\0';
+		add_field(r, out, n, name);
+		i += k + 1;
+	}
+}
+
+static void
+expand_template(const struct run *r, const struct naming *n, const char *template,
+                struct str *path)
+{
+	struct str c = {0};
+
+	while (*template) {
+		size_t len = strcspn(template, "/");
+		str_reset(&c);
+		expand_component(r, n, template, len, &c);
+		if (c.len && strcmp(c.s, "."))
+			add_component(path, c.s);
+		template += len + (template[len] == '/');
+	}
+	str_free(&c);
+}
+
+/* Does a selected node read this output port? */
+static int
+is_read(const struct run *r, int node, int port)
+{
+	for (size_t k = 0; k < r->w->edge_count; k++) {
+		const struct wf_edge *e = &r->w->edges[k];
+		if (e->from == node && e->from_port == port && !e->order
+		    && r->w->nodes[e->to].selected)
+			return 1;
+	}
+	return 0;
+}
+
+/* Merge a folder's entries into a folder of results/ ("": results/ itself). */
+static int
+publish_entries(struct run *r, const char *from, const char *relative,
+                const struct result_output *o, struct error *e)
+{
+	DIR *d = opendir(from);
+	int rc = d ? 0 : error_set(e, "cannot read '%s':", from);
+
+	for (struct dirent *x; rc == 0 && d && (x = readdir(d));) {
+		struct stat st;
+		if (!strcmp(x->d_name, ".") || !strcmp(x->d_name, ".."))
+			continue;
+		char *entry = path_join(from, x->d_name), *to = path_join(relative, x->d_name);
+		rc = lstat(entry, &st) ? error_set(e, "cannot read '%s':", entry)
+		                       : rundir_publish(&r->dir, entry, to, S_ISDIR(st.st_mode),
+		                                        &o->digest, e);
+		free(entry);
+		free(to);
+	}
+	if (d)
+		closedir(d);
+	return rc;
+}
+
+static void
+publish_output(struct run *r, const struct naming *n, int port, const struct result *res,
+               const struct result_output *o)
+{
+	const char *template = n->node->outputs[port].publish;
+	struct str path = {0};
+	struct error e = {0};
+
+	for (size_t i = 0; i < n->count; i++)
+		if (var_kind(r->w, n->names[i]) == VAR_GLOB)
+			add_component(&path, n->values[i]);
+	if (template) {
+		expand_template(r, n, template, &path);
+	} else {
+		struct str branch = {0};
+		for (size_t i = 0; i < n->count; i++)
+			if (var_kind(r->w, n->names[i]) != VAR_GLOB)
+				str_printf(&branch, "%s%s=%s", branch.len ? "," : "",
+				           n->names[i], n->values[i]);
+		add_component(&path, n->node->name);
+		if (branch.len)
+			add_component(&path, branch.s);
+		add_component(&path, o->file);
+		str_free(&branch);
+	}
+	char *from = path_join(res->dir, o->file);
+	int rc = o->is_dir && template && ends_with(template, ".")
+	                 ? publish_entries(r, from, path.s ? path.s : "", o, &e)
+	                 : rundir_publish(&r->dir, from, path.s ? path.s : "", o->is_dir,
+	                                  &o->digest, &e);
+	if (rc)
+		run_fatal(r, &e);
+	free(from);
+	str_free(&path);
+}
+
+void
+run_publish(struct run *r, uint32_t task, const struct result *res, int cached)
+{
+	uint32_t node = r->g->tasks[task].node;
+	struct naming n = {.node = &r->w->nodes[node]};
+	struct arena arena = {0};
+	struct error e = {0};
+
+	if (!r->write || !res->dir)
+		return;
+	if (!cached || r->first_time || r->executing) {
+		char *branch = run_branch_text(r, task);
+		if (rundir_link(&r->dir, n.node->name, branch, res->dir, &e))
+			run_fatal(r, &e);
+		free(branch);
+	}
+	run_branch(r, task, &arena, &n.count, &n.names, &n.values);
+	for (size_t i = 0; i < res->output_count; i++) {
+		n.file = res->outputs[i].file;
+		for (size_t p = 0; p < n.node->output_count; p++)
+			if (!strcmp(n.node->outputs[p].name, res->outputs[i].port)
+			    && (n.node->outputs[p].publish || !is_read(r, (int)node, (int)p)))
+				publish_output(r, &n, (int)p, res, &res->outputs[i]);
+	}
+	arena_free(&arena);
+}
+
+/* --- timings.json ------------------------------------------------------------------------ */
+
+static void
+note_seconds(struct run *r, const char *name, double seconds)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &seconds, sizeof bits);
+	*map_puts(&r->timings, name, NULL) = bits;
+}
+
+void
+run_timings(struct run *r, uint32_t task, const struct result *res)
+{
+	void *it = NULL;
+	const char *name;
+	js *v;
+
+	while (res->measures && (v = js_next(res->measures, &it, &name)))
+		if (starts_with(name, "timings."))
+			note_seconds(r, name + strlen("timings."), js_as_real(v, 0));
+	if (r->w->nodes[r->g->tasks[task].node].all_var_count == 0 && res->made)
+		note_seconds(r, r->w->nodes[r->g->tasks[task].node].name,
+		             js_get_real(res->made, "seconds", 0));
+}
+
+/* AlphaFold2's timings.json, where a stage speaks of timings at all. */
+void
+run_write_timings(struct run *r)
+{
+	struct error e = {0};
+	js *all = js_object();
+	double seconds;
+
+	for (size_t i = 0; i < r->timings.count; i++) {
+		const struct map_entry *x = &r->timings.entries[i];
+		if (!x->key)
+			continue;
+		memcpy(&seconds, &x->value, sizeof seconds);
+		js_set_real(all, x->key, seconds);
+	}
+	char *text = js_pretty(all);
+	if (r->write && r->timings.live && rundir_result_text(&r->dir, "timings.json", text, &e))
+		run_fatal(r, &e);
+	free(text);
+	js_free(all);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * run_task: a task's way through a run but for its attempts: made, ready, looked up, queued,
+ * settled. Everything here is idempotent on what stands in the store.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fs.h"
+#include "run/run_private.h"
+#include "model/expand.h"
+
+struct rtask *
+run_rtask(struct run *r, uint32_t task)
+{
+	if (task >= r->task_cap) {
+		size_t cap = r->task_cap ? r->task_cap : 64;
+		while (cap <= task || cap < r->g->task_count)
+			cap *= 2;
+		r->tasks = xrealloc(r->tasks, cap, sizeof *r->tasks);
+		memset(r->tasks + r->task_cap, 0, (cap - r->task_cap) * sizeof *r->tasks);
+		r->task_cap = cap;
+	}
+	return &r->tasks[task];
+}
+
+static struct active *
+active_new(struct run *r, uint32_t task)
+{
+	struct active *a = xcalloc(1, sizeof *a);
+
+	a->r = r;
+	a->task = task;
+	a->attempt = 1;
+	a->followers = NONE;
+	if (r->executing)
+		a->label = run_label(r, task);
+	run_rtask(r, task)->active = a;
+	return a;
+}
+
+void
+run_drop_active(struct run *r, uint32_t task)
+{
+	struct active *a = run_rtask(r, task)->active;
+
+	if (!a)
+		return;
+	run_rtask(r, task)->active = NULL;
+	free(a->out_dir);
+	free(a->work_dir);
+	free(a->attempt_dir);
+	free(a->label);
+	free(a);
+}
+
+static const char *
+look_up_variable(void *arg, const char *name)
+{
+	const struct active *a = arg;
+
+	return graph_value(a->r->g, a->task, name);
+}
+
+/* --- settling ---------------------------------------------------------------------------- */
+
+static void
+state_event(struct run *r, uint32_t task, const char *state, const char *why)
+{
+	char *label = run_label(r, task);
+	js *event = js_object();
+
+	js_set_text(event, "event", "state");
+	js_set_text(event, "task", label);
+	js_set_text(event, "state", state);
+	js_set_text(event, "why", why);
+	run_event(r, event);
+	free(label);
+}
+
+/* Tell the graph about list outputs that other nodes expand over. */
+static void
+tell_lists(struct run *r, uint32_t task, const struct result *result)
+{
+	uint32_t node = r->g->tasks[task].node;
+	const struct wf_node *n = &r->w->nodes[node];
+
+	for (size_t p = 0; p < n->output_count; p++) {
+		if (n->outputs[p].cardinality != AF2_MANY)
+			continue;
+		const char **names = xcalloc(result->output_count + 1, sizeof *names);
+		size_t count = 0;
+		for (size_t i = 0; i < result->output_count; i++)
+			if (!strcmp(result->outputs[i].port, n->outputs[p].name))
+				names[count++] = result->outputs[i].element;
+		expand_list(r->g, task, (int)p, names, count);
+		free(names);
+	}
+}
+
+static void
+done_one(struct run *r, uint32_t task, struct result *result, int cached)
+{
+	run_rtask(r, task)->result = result;
+	if (cached) {
+		r->cached[r->g->tasks[task].node]++;
+		run_cached_event(r, task);
+	}
+	tell_lists(r, task, result);
+	run_publish(r, task, result, cached);
+	run_timings(r, task, result);
+	graph_settle(r->g, task, T_DONE);
+	if (cached && r->observer.news && r->executing) {
+		char *label = run_label(r, task);
+		run_tell(r, NEWS_CACHED, "%s: result stands in the store", label);
+		free(label);
+	}
+}
+
+/* A result for a task and for those that waited for the same key. Takes `result` over. */
+void
+run_settle_done(struct run *r, uint32_t task, struct result *result, int cached)
+{
+	struct active *a = run_rtask(r, task)->active;
+	uint32_t f = a ? a->followers : NONE;
+
+	run_drop_active(r, task);
+	done_one(r, task, result, cached);
+	while (f != NONE) {
+		uint32_t next = run_rtask(r, f)->next;
+		struct result *copy = NULL;
+		if (store_lookup(r->store, &result->key, &copy) == 1)
+			done_one(r, f, copy, 1);
+		else
+			run_settle_bad(r, f, T_FAILED, AF2_CLASS_TRANSIENT,
+			               "the shared result has vanished from the store");
+		f = next;
+	}
+}
+
+void
+run_settle_bad(struct run *r, uint32_t task, int state, int cls, const char *message)
+{
+	char *label = run_label(r, task);
+	char *line = cls > 0 ? xasprintf("%s: %s: %s", label, class_name(cls), message)
+	                     : xasprintf("%s: %s", label, message);
+
+	run_drop_active(r, task);
+	state_event(r, task, task_state_name(state), message);
+	if (state == T_FAILED) {
+		r->failed++;
+		words_add(&r->failures, line);
+		run_tell(r, NEWS_FAILED, "%s", line);
+	} else if (state == T_SKIPPED) {
+		r->skipped++;
+		words_add(&r->skips, line);
+		run_tell(r, NEWS_SKIPPED, "%s", line);
+	}
+	graph_settle(r->g, task, state);
+	free(line);
+	free(label);
+}
+
+/* Tasks that were settled by what their inputs became. */
+static void
+note_settled(struct run *r, uint32_t task)
+{
+	const struct task *t = &r->g->tasks[task];
+	struct str why = {0};
+
+	if (t->cause != NONE) {
+		str_add(&why, "input ");
+		graph_label(r->g, t->cause, &why);
+		str_printf(&why, " is %s", task_state_name(r->g->tasks[t->cause].state));
+	}
+	state_event(r, task, task_state_name(t->state), why.s ? why.s : "");
+	if (t->state == T_SKIPPED)
+		r->skipped++;
+	str_free(&why);
+}
+
+/* --- ready ------------------------------------------------------------------------------- */
+
+/* Enough items on each port? 0, or settles the task. */
+static int
+check_items(struct run *r, uint32_t task)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
+	struct items items = {0};
+	int bad = 0;
+
+	for (size_t p = 0; p < n->input_count && !bad; p++) {
+		const struct stage_port *port = &n->inputs[p];
+		if (port->cardinality == AF2_OPTIONAL
+		    || (port->cardinality == AF2_MANY && !port->min))
+			continue;
+		items.count = 0;
+		run_items(r, task, (int)p, &items);
+		if (port->cardinality == AF2_ONE && items.count == 0) {
+			graph_settle(r->g, task, T_OFF);
+			state_event(r, task, "off", "no producer of an input is on");
+			bad = 1;
+		} else if (port->cardinality == AF2_ONE && items.count > 1) {
+			char *text = xasprintf("input '%s' has %zu items, it takes one",
+			                       port->name, items.count);
+			run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, text);
+			free(text);
+			bad = 1;
+		} else if (port->cardinality == AF2_MANY && items.count < port->min) {
+			char *text = xasprintf("input '%s' has %zu of at least %u items: the other "
+			                       "branches were skipped", port->name, items.count,
+			                       port->min);
+			run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, text);
+			free(text);
+			bad = 1;
+		}
+	}
+	free(items.v);
+	return bad;
+}
+
+/* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set; 2: not known
+ * yet. *key is the first attempt's. */
+static int
+look_up(struct run *r, struct active *a, struct error *e)
+{
+	int last = a->options.has_retry_values ? a->options.retries + 1 : 1;
+	struct result *result = NULL;
+
+	if (!r->store)
+		return 2;
+	for (int n = 1; n <= last; n++) {
+		struct digest key;
+		int rc = run_key(r, a, n, r->executing, &key, e);
+		if (rc < 0)
+			return -1;
+		if (rc == 0)
+			return 2;
+		if (n == 1)
+			a->key = key;
+		if (store_lookup(r->store, &key, &result) == 1) {
+			run_settle_done(r, a->task, result, 1);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* Another task of this run has the same key: wait for it. */
+static int
+follow(struct run *r, struct active *a)
+{
+	int added;
+	uint64_t *leader = map_put(&r->keys, &a->key, sizeof a->key, &added);
+
+	if (added || *leader == a->task) {
+		*leader = a->task;
+		return 0;
+	}
+	struct active *lead = run_rtask(r, (uint32_t)*leader)->active;
+	if (!lead || memcmp(&lead->key, &a->key, sizeof a->key)) {
+		*leader = a->task;
+		return 0;
+	}
+	run_rtask(r, a->task)->next = lead->followers;
+	lead->followers = a->task;
+	run_drop_active(r, a->task);
+	return 1;
+}
+
+/* A ready task whose options and inputs are sound. */
+static void
+take(struct run *r, struct active *a)
+{
+	struct error e = {0};
+	uint32_t task = a->task;
+	int rc = look_up(r, a, &e);
+
+	if (rc == 1)
+		return;
+	if (!r->executing) { /* the check will say what is wrong, if anything is */
+		run_drop_active(r, task);
+		u32s_push(&r->missing, task);
+		return;
+	}
+	if (rc == 2)
+		return; /* asked; run_asked goes on */
+	if (rc < 0) {
+		run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
+		return;
+	}
+	if (!follow(r, a))
+		run_again(r, a, 1);
+}
+
+void
+run_take(struct run *r, uint32_t task)
+{
+	struct active *a;
+	struct error e = {0};
+
+	if (check_items(r, task))
+		return;
+	a = active_new(r, task);
+	if (task_options_resolve(r->w, (int)r->g->tasks[task].node, 1, look_up_variable, a,
+	                         &a->options, &e)) {
+		run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
+		return;
+	}
+	take(r, a);
+}
+
+void
+run_asked(struct run *r, uint32_t task)
+{
+	struct active *a = run_rtask(r, task)->active;
+
+	if (a && !r->stopping)
+		take(r, a);
+}
+
+/* A new task: off if its `when` is false, else it may become ready. */
+static void
+take_fresh(struct run *r, uint32_t task)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
+	struct active probe = {.r = r, .task = task};
+	struct error e = {0};
+	int has_when = 0;
+
+	run_rtask(r, task);
+	for (size_t i = 0; i < n->option_count; i++)
+		has_when |= !strcmp(n->options[i].name, "when");
+	if (has_when
+	    && task_options_resolve(r->w, (int)r->g->tasks[task].node, 1, look_up_variable,
+	                            &probe, &probe.options, &e) == 0
+	    && !probe.options.when) {
+		graph_settle(r->g, task, T_OFF);
+		state_event(r, task, "off", "its 'when' is false");
+		return;
+	}
+	graph_release(r->g, task);
+}
+
+void
+run_pump(struct run *r)
+{
+	struct graph *g = r->g;
+
+	/* The lists grow while they are walked. */
+	size_t f = 0, d = 0, s = 0;
+	while (f < g->fresh.count || s < g->settled.count || d < g->ready.count) {
+		if (f < g->fresh.count)
+			take_fresh(r, g->fresh.v[f++]);
+		else if (s < g->settled.count)
+			note_settled(r, g->settled.v[s++]);
+		else
+			run_take(r, g->ready.v[d++]);
+	}
+	g->fresh.count = g->ready.count = g->settled.count = 0;
+}
