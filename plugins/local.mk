@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+# Stage plugins. They see the public header and their own helpers, nothing of the engine.
+plugin_cppflags = \
+	-I$(top_srcdir)/engine/include -I$(top_srcdir)/plugins
+plugin_cflags = $(AM_CFLAGS) -fvisibility=hidden
+plugin_ldflags = \
+	$(AM_LDFLAGS) -module -avoid-version -shared \
+	-export-symbols-regex '^af2_plugin_entry$$' $(PLUGIN_LDFLAGS)
+
+noinst_LTLIBRARIES += plugins/libcommon.la
+plugins_libcommon_la_SOURCES = $(plugin_common_sources)
+plugins_libcommon_la_CPPFLAGS = $(plugin_cppflags)
+plugins_libcommon_la_CFLAGS = $(plugin_cflags)
+
+#: plugins/common/*.[ch]
+plugin_common_sources = \
+	plugins/common/dates.c \
+	plugins/common/dates.h \
+	plugins/common/fasta.c \
+	plugins/common/fasta.h \
+	plugins/common/fault.c \
+	plugins/common/fault.h \
+	plugins/common/hhr.c \
+	plugins/common/hhr.h \
+	plugins/common/json_text.c \
+	plugins/common/json_text.h \
+	plugins/common/msa.c \
+	plugins/common/msa.h \
+	plugins/common/neff.c \
+	plugins/common/neff.h \
+	plugins/common/npz.c \
+	plugins/common/npz.h \
+	plugins/common/ports.c \
+	plugins/common/ports.h \
+	plugins/common/residues.c \
+	plugins/common/residues.h \
+	plugins/common/stockholm.c \
+	plugins/common/stockholm.h \
+	plugins/common/text.c \
+	plugins/common/text.h \
+	plugins/common/tool.c \
+	plugins/common/tool.h \
+	plugins/common/words.c \
+	plugins/common/words.h
+
+pluginexec_LTLIBRARIES += \
+	plugins/command.la \
+	plugins/features.la \
+	plugins/instance.la \
+	plugins/msa_hhblits.la \
+	plugins/msa_jackhmmer.la \
+	plugins/predict.la \
+	plugins/rank.la \
+	plugins/relax.la \
+	plugins/templates.la
+
+plugins_command_la_SOURCES = plugins/command.c
+plugins_command_la_CPPFLAGS = $(plugin_cppflags)
+plugins_command_la_CFLAGS = $(plugin_cflags)
+plugins_command_la_LDFLAGS = $(plugin_ldflags)
+plugins_command_la_LIBADD = plugins/libcommon.la -lm
+
+plugins_features_la_SOURCES = plugins/features.c
+plugins_features_la_CPPFLAGS = $(plugin_cppflags)
+plugins_features_la_CFLAGS = $(plugin_cflags)
+plugins_features_la_LDFLAGS = $(plugin_ldflags)
+plugins_features_la_LIBADD = plugins/libcommon.la -lm
+
+plugins_instance_la_SOURCES = plugins/instance.c
+plugins_instance_la_CPPFLAGS = $(plugin_cppflags)
+plugins_instance_la_CFLAGS = $(plugin_cflags)
+plugins_instance_la_LDFLAGS = $(plugin_ldflags)
+plugins_instance_la_LIBADD = plugins/libcommon.la -lm
+
+plugins_msa_hhblits_la_SOURCES = plugins/msa_hhblits.c
+plugins_msa_hhblits_la_CPPFLAGS = $(plugin_cppflags)
+plugins_msa_hhblits_la_CFLAGS = $(plugin_cflags)
+plugins_msa_hhblits_la_LDFLAGS = $(plugin_ldflags)
+plugins_msa_hhblits_la_LIBADD = plugins/libcommon.la -lm
+
+plugins_msa_jackhmmer_la_SOURCES = plugins/msa_jackhmmer.c
+plugins_msa_jackhmmer_la_CPPFLAGS = $(plugin_cppflags)
+plugins_msa_jackhmmer_la_CFLAGS = $(plugin_cflags)
+plugins_msa_jackhmmer_la_LDFLAGS = $(plugin_ldflags)
+plugins_msa_jackhmmer_la_LIBADD = plugins/libcommon.la -lm
+
+plugins_predict_la_SOURCES = \
+	plugins/predict.c plugins/python_stage.c plugins/python_stage.h
+plugins_predict_la_CPPFLAGS = $(plugin_cppflags)
+plugins_predict_la_CFLAGS = $(plugin_cflags)
+plugins_predict_la_LDFLAGS = $(plugin_ldflags)
+plugins_predict_la_LIBADD = plugins/libcommon.la -lm
+
+plugins_rank_la_SOURCES = \
+	plugins/rank.c plugins/rank.h plugins/rank_lddt.c plugins/rank_lddt.h \
+	plugins/rank_write.c
+plugins_rank_la_CPPFLAGS = $(plugin_cppflags)
+plugins_rank_la_CFLAGS = $(plugin_cflags)
+plugins_rank_la_LDFLAGS = $(plugin_ldflags)
+plugins_rank_la_LIBADD = plugins/libcommon.la -lm
+
+plugins_relax_la_SOURCES = \
+	plugins/relax.c plugins/python_stage.c plugins/python_stage.h
+plugins_relax_la_CPPFLAGS = $(plugin_cppflags)
+plugins_relax_la_CFLAGS = $(plugin_cflags)
+plugins_relax_la_LDFLAGS = $(plugin_ldflags)
+plugins_relax_la_LIBADD = plugins/libcommon.la -lm
+
+plugins_templates_la_SOURCES = plugins/templates.c
+plugins_templates_la_CPPFLAGS = $(plugin_cppflags)
+plugins_templates_la_CFLAGS = $(plugin_cflags)
+plugins_templates_la_LDFLAGS = $(plugin_ldflags)
+plugins_templates_la_LIBADD = plugins/libcommon.la -lm
+
+#: plugins/python/*.py
+dist_pluginpy_DATA = \
+	plugins/python/af2flow_worker.py \
+	plugins/python/predict_promod3.py \
+	plugins/python/relax_openmm.py \
+	plugins/python/relax_violations.py
+
