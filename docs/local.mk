@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+#: docs/*.1
+dist_man1_MANS += \
+	docs/af2flow.1
+
+#: docs/*.md
+dist_doc_DATA += \
+	docs/plugins.md \
+	docs/workflows.md
+

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+# The engine: one library of all layers, linked into the two programs and the unit tests.
+# build-aux/update-lists keeps the lists below a "#:" line.
+noinst_LTLIBRARIES += engine/libengine.la
+engine_libengine_la_SOURCES = \
+	$(base_sources) $(model_sources) $(sched_sources) $(record_sources) \
+	$(exec_sources) $(run_sources) $(view_sources)
+engine_libengine_la_CPPFLAGS = $(engine_cppflags)
+
+#: engine/base/*.[ch]
+base_sources = \
+	engine/base/crc.c \
+	engine/base/digest.c \
+	engine/base/digest.h \
+	engine/base/digest_tree.c \
+	engine/base/error.c \
+	engine/base/error.h \
+	engine/base/fs.c \
+	engine/base/fs.h \
+	engine/base/fs_remove.c \
+	engine/base/ini.c \
+	engine/base/ini.h \
+	engine/base/json.c \
+	engine/base/json.h \
+	engine/base/json_write.c \
+	engine/base/log.c \
+	engine/base/log.h \
+	engine/base/loop.c \
+	engine/base/loop.h \
+	engine/base/map.c \
+	engine/base/map.h \
+	engine/base/mem.c \
+	engine/base/mem.h \
+	engine/base/parse.c \
+	engine/base/path.c \
+	engine/base/str.c \
+	engine/base/str.h
+
+#: engine/model/*.[ch]
+model_sources = \
+	engine/model/attributes.c \
+	engine/model/attributes.h \
+	engine/model/check.c \
+	engine/model/check.h \
+	engine/model/check_files.c \
+	engine/model/check_files.h \
+	engine/model/config.c \
+	engine/model/config.h \
+	engine/model/dot_lint.c \
+	engine/model/dot_place.c \
+	engine/model/dot_read.c \
+	engine/model/dot_read.h \
+	engine/model/dot_token.c \
+	engine/model/dot_token.h \
+	engine/model/expand.c \
+	engine/model/expand.h \
+	engine/model/expand_analyse.c \
+	engine/model/expand_parse.c \
+	engine/model/graph.c \
+	engine/model/graph.h \
+	engine/model/graph_private.h \
+	engine/model/inputs.c \
+	engine/model/join.c \
+	engine/model/options.c \
+	engine/model/order.c \
+	engine/model/param_value.c \
+	engine/model/param_value.h \
+	engine/model/params.c \
+	engine/model/ports.c \
+	engine/model/retry_on.c \
+	engine/model/retry_on.h \
+	engine/model/scope.c \
+	engine/model/stage.c \
+	engine/model/stage.h \
+	engine/model/stage_json.c \
+	engine/model/stage_parts.h \
+	engine/model/static_values.c \
+	engine/model/static_values.h \
+	engine/model/substitute.c \
+	engine/model/substitute.h \
+	engine/model/task_param.h \
+	engine/model/wf_nodes.c \
+	engine/model/wf_params.c \
+	engine/model/workflow.c \
+	engine/model/workflow.h \
+	engine/model/workflow_parts.h
+
+#: engine/sched/*.[ch]
+sched_sources = \
+	engine/sched/cores.c \
+	engine/sched/cores.h \
+	engine/sched/machine.c \
+	engine/sched/machine.h \
+	engine/sched/machine_cut.c \
+	engine/sched/machine_internal.h \
+	engine/sched/machine_system.c \
+	engine/sched/queue.c \
+	engine/sched/queue.h \
+	engine/sched/resources.c \
+	engine/sched/resources.h \
+	engine/sched/sched.c \
+	engine/sched/sched.h \
+	engine/sched/sched_internal.h \
+	engine/sched/sched_why.c \
+	engine/sched/slot.c
+
+#: engine/record/*.[ch]
+record_sources = \
+	engine/record/engine_id.c \
+	engine/record/engine_id.h \
+	engine/record/history.c \
+	engine/record/history.h \
+	engine/record/journal.c \
+	engine/record/journal.h \
+	engine/record/key.c \
+	engine/record/key.h \
+	engine/record/lines.c \
+	engine/record/lines.h \
+	engine/record/result.c \
+	engine/record/result.h \
+	engine/record/result_private.h \
+	engine/record/result_read.c \
+	engine/record/rundir.c \
+	engine/record/rundir.h \
+	engine/record/rundir_private.h \
+	engine/record/rundir_results.c \
+	engine/record/store.c \
+	engine/record/store.h \
+	engine/record/store_database.c \
+	engine/record/store_digests.c \
+	engine/record/store_fingerprints.c \
+	engine/record/store_lookup.c \
+	engine/record/store_private.h \
+	engine/record/store_publish.c \
+	engine/record/store_segments.c \
+	engine/record/store_stamps.h \
+	engine/record/tree.c \
+	engine/record/tree.h
+
+#: engine/exec/*.[ch]
+exec_sources = \
+	engine/exec/local.c \
+	engine/exec/local.h \
+	engine/exec/local_conn.c \
+	engine/exec/local_prints.c \
+	engine/exec/local_private.h \
+	engine/exec/local_wire.c \
+	engine/exec/plugins.c \
+	engine/exec/plugins.h \
+	engine/exec/plugins_cache.c \
+	engine/exec/plugins_private.h \
+	engine/exec/plugins_scan.c \
+	engine/exec/proc.c \
+	engine/exec/proc.h \
+	engine/exec/proto.c \
+	engine/exec/proto.h
+
+#: engine/run/*.[ch]
+run_sources = \
+	engine/run/run.c \
+	engine/run/run.h \
+	engine/run/run_attempt.c \
+	engine/run/run_events.c \
+	engine/run/run_items.c \
+	engine/run/run_key.c \
+	engine/run/run_private.h \
+	engine/run/run_publish.c \
+	engine/run/run_task.c \
+	engine/run/session.c
+
+#: engine/view/*.[ch]
+view_sources = \
+	engine/view/graph_dot.c \
+	engine/view/graph_dot.h \
+	engine/view/graph_draw.c \
+	engine/view/graph_draw.h \
+	engine/view/graph_draw_spawn.c \
+	engine/view/live.c \
+	engine/view/live.h \
+	engine/view/progress.c \
+	engine/view/progress.h \
+	engine/view/progress_block.c \
+	engine/view/progress_private.h
+
+#: engine/host/*.[ch]
+host_sources = \
+	engine/host/bind.c \
+	engine/host/capture.c \
+	engine/host/control.c \
+	engine/host/host.h \
+	engine/host/job.c \
+	engine/host/main.c \
+	engine/host/outputs.c \
+	engine/host/programs.c \
+	engine/host/scan.c \
+	engine/host/services.c \
+	engine/host/task.c \
+	engine/host/workers.c
+
+#: engine/cli/*.[ch]
+cli_sources = \
+	engine/cli/cli.h \
+	engine/cli/cmd_check.c \
+	engine/cli/cmd_graph.c \
+	engine/cli/cmd_log.c \
+	engine/cli/cmd_plugins.c \
+	engine/cli/cmd_run.c \
+	engine/cli/cmd_status.c \
+	engine/cli/main.c \
+	engine/cli/options.c
+
+bin_PROGRAMS += af2flow
+af2flow_SOURCES = $(cli_sources)
+af2flow_CPPFLAGS = $(engine_cppflags)
+af2flow_LDADD = engine/libengine.la $(engine_libs)
+
+# A plugin asks nothing of the host's own symbols: its services come as a table.
+hostexec_PROGRAMS += af2flow-host
+af2flow_host_SOURCES = $(host_sources)
+af2flow_host_CPPFLAGS = $(engine_cppflags)
+af2flow_host_LDADD = engine/libengine.la $(engine_libs)
+
+af2includedir = $(includedir)/af2flow
+dist_af2include_HEADERS = engine/include/af2flow/plugin.h
+pkgconfig_DATA += engine/af2flow.pc

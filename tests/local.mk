@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every test speaks TAP, whatever it is written in.
+TEST_EXTENSIONS = .bats .py .sh
+tap = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(tap)
+LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/cmocka_tap
+SH_LOG_DRIVER = $(tap)
+PY_LOG_DRIVER = $(tap)
+BATS_LOG_DRIVER = $(tap)
+SH_LOG_COMPILER = timeout -k 10 3600 $(SHELL)
+PY_LOG_COMPILER = timeout -k 10 900 $(PYTHON3) $(top_srcdir)/tests/unittest_tap.py
+BATS_LOG_COMPILER = timeout -k 10 1800 $(BATS) --formatter tap
+
+# Tests write below $AF2_BUILDDIR/tests/tmp or a temporary folder, never into the sources.
+AM_TESTS_ENVIRONMENT = \
+	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
+	AF2_SRCDIR='$(abs_top_srcdir)'; export AF2_SRCDIR; \
+	AF2_BUILDDIR='$(abs_top_builddir)'; export AF2_BUILDDIR; \
+	AF2_ASAN='$(asan)'; export AF2_ASAN; \
+	AF2_CC='$(CC)'; export AF2_CC; AF2_CXX='$(CXX_FOR_TESTS)'; export AF2_CXX; \
+	BATS='$(BATS)'; export BATS; \
+	AF2FLOW_HOST='$(abs_top_builddir)/af2flow-host'; export AF2FLOW_HOST; \
+	AF2FLOW_DATA_DIR='$(abs_top_srcdir)/plugins/python'; export AF2FLOW_DATA_DIR; \
+	AF2FLOW_PLUGIN_PATH='$(abs_top_builddir)/plugins/.libs'; export AF2FLOW_PLUGIN_PATH; \
+	XDG_CACHE_HOME='$(abs_top_builddir)/tests/tmp/cache'; export XDG_CACHE_HOME; \
+	PATH="/usr/bin:/bin:$$PATH"; export PATH;
+if ASAN
+asan = yes
+else
+asan =
+endif
+
+# --- unit tests and tests of the stage plugins ------------------------------------------
+test_cppflags = \
+	-DFIXTURES='"$(abs_top_srcdir)/tests/fixtures"' \
+	-DPLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"' \
+	-DHARNESS_DATA_DIR='"$(abs_top_srcdir)/plugins/python"' \
+	-DTEST_PLUGINS='"$(abs_top_builddir)/tests/fixtures/plugins"' \
+	-DHOST_PROGRAM='"$(abs_top_builddir)/af2flow-host"'
+
+#: -.c tests/unit/*/test_*.c
+unit_tests = \
+	tests/unit/base/test_crc \
+	tests/unit/base/test_digest \
+	tests/unit/base/test_error \
+	tests/unit/base/test_fs \
+	tests/unit/base/test_ini \
+	tests/unit/base/test_json \
+	tests/unit/base/test_log \
+	tests/unit/base/test_loop \
+	tests/unit/base/test_map \
+	tests/unit/base/test_mem \
+	tests/unit/base/test_parse \
+	tests/unit/base/test_path \
+	tests/unit/base/test_str \
+	tests/unit/exec/test_local \
+	tests/unit/exec/test_plugins \
+	tests/unit/model/test_expand \
+	tests/unit/sched/test_machine \
+	tests/unit/sched/test_machine_system \
+	tests/unit/sched/test_queue \
+	tests/unit/sched/test_resources \
+	tests/unit/sched/test_sched \
+	tests/unit/view/test_graph_dot \
+	tests/unit/view/test_graph_draw \
+	tests/unit/view/test_progress
+
+#: -.c tests/plugins/test_*.c
+plugin_tests = \
+	tests/plugins/test_command \
+	tests/plugins/test_features \
+	tests/plugins/test_instance \
+	tests/plugins/test_msa_hhblits \
+	tests/plugins/test_msa_jackhmmer \
+	tests/plugins/test_predict \
+	tests/plugins/test_rank \
+	tests/plugins/test_relax \
+	tests/plugins/test_templates
+
+#: tests/plugins/[!t]*.[ch] tests/unit/*/[!t]*.[ch]
+harness_sources = \
+	tests/plugins/harness.c \
+	tests/plugins/harness.h \
+	tests/plugins/harness_host.c \
+	tests/plugins/harness_internal.h \
+	tests/plugins/harness_proc.c \
+	tests/plugins/harness_util.c \
+	tests/plugins/small_db.c \
+	tests/plugins/small_db.h \
+	tests/unit/exec/attempt.c \
+	tests/unit/exec/attempt.h \
+	tests/unit/model/stages.h
+
+#: tests/plugins/test_*.py
+python_tests = \
+	tests/plugins/test_demo_scripts.py \
+	tests/plugins/test_predict_promod3.py \
+	tests/plugins/test_relax_openmm.py \
+	tests/plugins/test_worker.py
+
+#: -.c tests/fuzz/*.c
+fuzz_tests =
+
+#: tests/system/*.bats
+system_tests =
+
+#: tests/lint/*.py
+lint_tests = \
+	tests/lint/interface.py \
+	tests/lint/layers.py \
+	tests/lint/lengths.py \
+	tests/lint/manpage.py \
+	tests/lint/scripts.py
+
+#: tests/system/*.sh
+system_variants = \
+	tests/system/user_022.sh \
+	tests/system/user_077.sh
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(unit_tests) $(plugin_tests) $(fuzz_tests)
+TESTS += $(unit_tests) $(plugin_tests) $(fuzz_tests)
+check_LTLIBRARIES += tests/libharness.la
+else
+check-local:
+	@echo "the unit tests need cmocka (Debian: libcmocka-dev); then configure again" >&2
+	@exit 1
+endif
+TESTS += $(python_tests) $(lint_tests) $(system_tests) $(system_variants)
+tests_libharness_la_SOURCES = $(harness_sources)
+
+# --- plugins for tests: good and bad ones, loaded by the tests alone -------------------
+#: tests/fixtures/plugins/*.c
+fixture_plugins = \
+	tests/fixtures/plugins/bad.c \
+	tests/fixtures/plugins/copy.c \
+	tests/fixtures/plugins/crash_load.c \
+	tests/fixtures/plugins/no_entry.c \
+	tests/fixtures/plugins/noisy_load.c \
+	tests/fixtures/plugins/noop.c \
+	tests/fixtures/plugins/probe.c \
+	tests/fixtures/plugins/wrong_abi.c
+
+check_DATA = $(fixture_plugins:.c=.so)
+CLEANFILES += $(fixture_plugins:.c=.so)
+$(fixture_plugins:.c=.so): tests/fixtures/plugins/fixture.h engine/include/af2flow/plugin.h
+SUFFIXES = .c .so
+.c.so:
+	@$(MKDIR_P) $(@D)
+	$(AM_V_CC)$(CC) -I$(top_srcdir)/engine/include $(AF2_CFLAGS) -Wno-error $(CFLAGS) \
+		-D_GNU_SOURCE -fPIC -shared -o $@ $<
+
+EXTRA_DIST += \
+	tests/cmocka_tap tests/unittest_tap.py tests/fixtures tests/bench \
+	tests/system/helper.bash tests/system/as_user.inc \
+	$(python_tests) $(lint_tests) $(system_tests) $(system_variants)
+
+# A part of `make check`; the unit tests need no more than the library and the host.
+check-unit: $(hostexec_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA) $(unit_tests) $(fuzz_tests)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(unit_tests) $(fuzz_tests)'
+check-plugins: all $(check_LTLIBRARIES) $(plugin_tests)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(plugin_tests) $(python_tests)'
+check-lint: all
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(lint_tests)'
+check-system: all $(check_DATA)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(system_tests)'
+.PHONY: check-unit check-plugins check-lint check-system

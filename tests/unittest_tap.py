@@ -1,0 +1,76 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run the unittest cases of one file and report in TAP: unittest_tap.py FILE."""
+import importlib.util
+import os
+import sys
+import unittest
+
+
+class TapResult(unittest.TestResult):
+    """Prints one TAP line a test; the text of a failure as comments below it."""
+
+    def __init__(self, out):
+        super().__init__()
+        self.out = out
+        self.number = 0
+
+    def line(self, test, ok, directive="", text=""):
+        self.number += 1
+        name = str(test).replace("#", "").replace("\n", " ")
+        print("%s %d - %s%s" % ("ok" if ok else "not ok", self.number, name, directive),
+              file=self.out)
+        for part in text.splitlines():
+            print("# " + part, file=self.out)
+        self.out.flush()
+
+    def addSuccess(self, test):
+        self.line(test, True)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.line(test, False, text=self._exc_info_to_string(err, test))
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.line(test, False, text=self._exc_info_to_string(err, test))
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            self.line(subtest, False, text=self._exc_info_to_string(err, test))
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.line(test, True, " # SKIP " + reason.replace("\n", " "))
+
+    def addExpectedFailure(self, test, err):
+        self.line(test, False, " # TODO expected failure")
+
+    def addUnexpectedSuccess(self, test):
+        super().addUnexpectedSuccess(test)
+        self.line(test, False, text="succeeded, though a failure was expected")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: unittest_tap.py FILE")
+    path = os.path.abspath(sys.argv[1])
+    # What a test prints must not be taken for TAP: it goes to stderr.
+    tap = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.path.insert(0, os.path.dirname(path))
+    spec = importlib.util.spec_from_file_location(
+        os.path.splitext(os.path.basename(path))[0], path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    result = TapResult(tap)
+    unittest.defaultTestLoader.loadTestsFromModule(module).run(result)
+    print("1..%d" % result.number, file=tap)
+    tap.flush()
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
