@@ -46,6 +46,8 @@ model_sources = \
 	engine/model/check_files.h \
 	engine/model/config.c \
 	engine/model/config.h \
+	engine/model/dot_feed.c \
+	engine/model/dot_feed.h \
 	engine/model/dot_lint.c \
 	engine/model/dot_place.c \
 	engine/model/dot_read.c \
@@ -58,7 +60,9 @@ model_sources = \
 	engine/model/expand_parse.c \
 	engine/model/graph.c \
 	engine/model/graph.h \
+	engine/model/graph_group.c \
 	engine/model/graph_private.h \
+	engine/model/graph_task.c \
 	engine/model/inputs.c \
 	engine/model/join.c \
 	engine/model/options.c \
@@ -81,6 +85,7 @@ model_sources = \
 	engine/model/task_param.h \
 	engine/model/wf_nodes.c \
 	engine/model/wf_params.c \
+	engine/model/wf_ports.c \
 	engine/model/workflow.c \
 	engine/model/workflow.h \
 	engine/model/workflow_parts.h
@@ -112,16 +117,21 @@ record_sources = \
 	engine/record/history.h \
 	engine/record/journal.c \
 	engine/record/journal.h \
+	engine/record/json_scan.c \
+	engine/record/json_scan.h \
 	engine/record/key.c \
 	engine/record/key.h \
 	engine/record/lines.c \
 	engine/record/lines.h \
+	engine/record/lines_private.h \
+	engine/record/lines_write.c \
 	engine/record/result.c \
 	engine/record/result.h \
 	engine/record/result_private.h \
 	engine/record/result_read.c \
 	engine/record/rundir.c \
 	engine/record/rundir.h \
+	engine/record/rundir_links.c \
 	engine/record/rundir_private.h \
 	engine/record/rundir_results.c \
 	engine/record/store.c \
@@ -141,7 +151,9 @@ record_sources = \
 exec_sources = \
 	engine/exec/local.c \
 	engine/exec/local.h \
+	engine/exec/local_attempt.c \
 	engine/exec/local_conn.c \
+	engine/exec/local_obituary.c \
 	engine/exec/local_prints.c \
 	engine/exec/local_private.h \
 	engine/exec/local_wire.c \
@@ -165,6 +177,7 @@ run_sources = \
 	engine/run/run_key.c \
 	engine/run/run_private.h \
 	engine/run/run_publish.c \
+	engine/run/run_resolve.c \
 	engine/run/run_task.c \
 	engine/run/session.c
 
@@ -195,6 +208,8 @@ host_sources = \
 	engine/host/scan.c \
 	engine/host/services.c \
 	engine/host/task.c \
+	engine/host/workdir.c \
+	engine/host/worker_talk.c \
 	engine/host/workers.c
 
 #: engine/cli/*.[ch]

@@ -36,6 +36,8 @@ plugin_common_sources = \
 	plugins/common/residues.h \
 	plugins/common/stockholm.c \
 	plugins/common/stockholm.h \
+	plugins/common/stockholm_walk.h \
+	plugins/common/stockholm_write.c \
 	plugins/common/text.c \
 	plugins/common/text.h \
 	plugins/common/tool.c \
@@ -54,59 +56,92 @@ pluginexec_LTLIBRARIES += \
 	plugins/relax.la \
 	plugins/templates.la
 
-plugins_command_la_SOURCES = plugins/command.c
+#: plugins/command*.[ch]
+plugins_command_la_SOURCES = \
+	plugins/command.c \
+	plugins/command.h \
+	plugins/command_words.c
+
 plugins_command_la_CPPFLAGS = $(plugin_cppflags)
 plugins_command_la_CFLAGS = $(plugin_cflags)
 plugins_command_la_LDFLAGS = $(plugin_ldflags)
 plugins_command_la_LIBADD = plugins/libcommon.la -lm
 
-plugins_features_la_SOURCES = plugins/features.c
+#: plugins/features*.[ch]
+plugins_features_la_SOURCES = \
+	plugins/features.c
+
 plugins_features_la_CPPFLAGS = $(plugin_cppflags)
 plugins_features_la_CFLAGS = $(plugin_cflags)
 plugins_features_la_LDFLAGS = $(plugin_ldflags)
 plugins_features_la_LIBADD = plugins/libcommon.la -lm
 
-plugins_instance_la_SOURCES = plugins/instance.c
+#: plugins/instance*.[ch]
+plugins_instance_la_SOURCES = \
+	plugins/instance.c
+
 plugins_instance_la_CPPFLAGS = $(plugin_cppflags)
 plugins_instance_la_CFLAGS = $(plugin_cflags)
 plugins_instance_la_LDFLAGS = $(plugin_ldflags)
 plugins_instance_la_LIBADD = plugins/libcommon.la -lm
 
-plugins_msa_hhblits_la_SOURCES = plugins/msa_hhblits.c
+#: plugins/msa_hhblits*.[ch]
+plugins_msa_hhblits_la_SOURCES = \
+	plugins/msa_hhblits.c
+
 plugins_msa_hhblits_la_CPPFLAGS = $(plugin_cppflags)
 plugins_msa_hhblits_la_CFLAGS = $(plugin_cflags)
 plugins_msa_hhblits_la_LDFLAGS = $(plugin_ldflags)
 plugins_msa_hhblits_la_LIBADD = plugins/libcommon.la -lm
 
-plugins_msa_jackhmmer_la_SOURCES = plugins/msa_jackhmmer.c
+#: plugins/msa_jackhmmer*.[ch]
+plugins_msa_jackhmmer_la_SOURCES = \
+	plugins/msa_jackhmmer.c
+
 plugins_msa_jackhmmer_la_CPPFLAGS = $(plugin_cppflags)
 plugins_msa_jackhmmer_la_CFLAGS = $(plugin_cflags)
 plugins_msa_jackhmmer_la_LDFLAGS = $(plugin_ldflags)
 plugins_msa_jackhmmer_la_LIBADD = plugins/libcommon.la -lm
 
+#: plugins/predict*.[ch] plugins/python_stage.[ch]
 plugins_predict_la_SOURCES = \
-	plugins/predict.c plugins/python_stage.c plugins/python_stage.h
+	plugins/predict.c \
+	plugins/python_stage.c \
+	plugins/python_stage.h
+
 plugins_predict_la_CPPFLAGS = $(plugin_cppflags)
 plugins_predict_la_CFLAGS = $(plugin_cflags)
 plugins_predict_la_LDFLAGS = $(plugin_ldflags)
 plugins_predict_la_LIBADD = plugins/libcommon.la -lm
 
+#: plugins/rank*.[ch]
 plugins_rank_la_SOURCES = \
-	plugins/rank.c plugins/rank.h plugins/rank_lddt.c plugins/rank_lddt.h \
+	plugins/rank.c \
+	plugins/rank.h \
+	plugins/rank_lddt.c \
+	plugins/rank_lddt.h \
 	plugins/rank_write.c
+
 plugins_rank_la_CPPFLAGS = $(plugin_cppflags)
 plugins_rank_la_CFLAGS = $(plugin_cflags)
 plugins_rank_la_LDFLAGS = $(plugin_ldflags)
 plugins_rank_la_LIBADD = plugins/libcommon.la -lm
 
+#: plugins/relax*.[ch] plugins/python_stage.[ch]
 plugins_relax_la_SOURCES = \
-	plugins/relax.c plugins/python_stage.c plugins/python_stage.h
+	plugins/python_stage.c \
+	plugins/python_stage.h \
+	plugins/relax.c
+
 plugins_relax_la_CPPFLAGS = $(plugin_cppflags)
 plugins_relax_la_CFLAGS = $(plugin_cflags)
 plugins_relax_la_LDFLAGS = $(plugin_ldflags)
 plugins_relax_la_LIBADD = plugins/libcommon.la -lm
 
-plugins_templates_la_SOURCES = plugins/templates.c
+#: plugins/templates*.[ch]
+plugins_templates_la_SOURCES = \
+	plugins/templates.c
+
 plugins_templates_la_CPPFLAGS = $(plugin_cppflags)
 plugins_templates_la_CFLAGS = $(plugin_cflags)
 plugins_templates_la_LDFLAGS = $(plugin_ldflags)

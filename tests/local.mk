@@ -14,13 +14,13 @@ BATS_LOG_COMPILER = timeout -k 10 1800 $(BATS) --formatter tap
 # Tests write below $AF2_BUILDDIR/tests/tmp or a temporary folder, never into the sources.
 AM_TESTS_ENVIRONMENT = \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
-	AF2_SRCDIR='$(abs_top_srcdir)'; export AF2_SRCDIR; \
+	AF2_SRCDIR='$(source_root)'; export AF2_SRCDIR; \
 	AF2_BUILDDIR='$(abs_top_builddir)'; export AF2_BUILDDIR; \
 	AF2_ASAN='$(asan)'; export AF2_ASAN; \
 	AF2_CC='$(CC)'; export AF2_CC; AF2_CXX='$(CXX_FOR_TESTS)'; export AF2_CXX; \
 	BATS='$(BATS)'; export BATS; \
 	AF2FLOW_HOST='$(abs_top_builddir)/af2flow-host'; export AF2FLOW_HOST; \
-	AF2FLOW_DATA_DIR='$(abs_top_srcdir)/plugins/python'; export AF2FLOW_DATA_DIR; \
+	AF2FLOW_DATA_DIR='$(source_root)/plugins/python'; export AF2FLOW_DATA_DIR; \
 	AF2FLOW_PLUGIN_PATH='$(abs_top_builddir)/plugins/.libs'; export AF2FLOW_PLUGIN_PATH; \
 	XDG_CACHE_HOME='$(abs_top_builddir)/tests/tmp/cache'; export XDG_CACHE_HOME; \
 	PATH="/usr/bin:/bin:$$PATH"; export PATH;
@@ -32,9 +32,10 @@ endif
 
 # --- unit tests and tests of the stage plugins ------------------------------------------
 test_cppflags = \
-	-DFIXTURES='"$(abs_top_srcdir)/tests/fixtures"' \
+	-I$(top_srcdir)/plugins -I$(top_srcdir)/tests/unit/model \
+	-DFIXTURES='"$(source_root)/tests/fixtures"' \
 	-DPLUGIN_DIR='"$(abs_top_builddir)/plugins/.libs"' \
-	-DHARNESS_DATA_DIR='"$(abs_top_srcdir)/plugins/python"' \
+	-DHARNESS_DATA_DIR='"$(source_root)/plugins/python"' \
 	-DTEST_PLUGINS='"$(abs_top_builddir)/tests/fixtures/plugins"' \
 	-DHOST_PROGRAM='"$(abs_top_builddir)/af2flow-host"'
 
@@ -54,8 +55,30 @@ unit_tests = \
 	tests/unit/base/test_path \
 	tests/unit/base/test_str \
 	tests/unit/exec/test_local \
+	tests/unit/exec/test_local_bad \
 	tests/unit/exec/test_plugins \
+	tests/unit/exec/test_proc \
+	tests/unit/exec/test_proto \
+	tests/unit/model/test_check \
+	tests/unit/model/test_config \
+	tests/unit/model/test_dot_read \
 	tests/unit/model/test_expand \
+	tests/unit/model/test_fixtures \
+	tests/unit/model/test_stage \
+	tests/unit/model/test_workflow \
+	tests/unit/record/test_history \
+	tests/unit/record/test_journal \
+	tests/unit/record/test_key \
+	tests/unit/record/test_lines \
+	tests/unit/record/test_result \
+	tests/unit/record/test_rundir \
+	tests/unit/record/test_rundir_results \
+	tests/unit/record/test_store \
+	tests/unit/record/test_store_damage \
+	tests/unit/record/test_store_digests \
+	tests/unit/record/test_store_engines \
+	tests/unit/record/test_store_faults \
+	tests/unit/record/test_store_segments \
 	tests/unit/sched/test_machine \
 	tests/unit/sched/test_machine_system \
 	tests/unit/sched/test_queue \
@@ -68,6 +91,7 @@ unit_tests = \
 #: -.c tests/plugins/test_*.c
 plugin_tests = \
 	tests/plugins/test_command \
+	tests/plugins/test_common \
 	tests/plugins/test_features \
 	tests/plugins/test_instance \
 	tests/plugins/test_msa_hhblits \
@@ -89,7 +113,8 @@ harness_sources = \
 	tests/plugins/small_db.h \
 	tests/unit/exec/attempt.c \
 	tests/unit/exec/attempt.h \
-	tests/unit/model/stages.h
+	tests/unit/model/stages.h \
+	tests/unit/record/helpers.h
 
 #: tests/plugins/test_*.py
 python_tests = \
@@ -99,10 +124,17 @@ python_tests = \
 	tests/plugins/test_worker.py
 
 #: -.c tests/fuzz/*.c
-fuzz_tests =
+fuzz_tests = \
+	tests/fuzz/fuzz_dot
 
 #: tests/system/*.bats
-system_tests =
+system_tests = \
+	tests/system/bad_input.bats \
+	tests/system/demo.bats \
+	tests/system/failures.bats \
+	tests/system/machine.bats \
+	tests/system/plugins.bats \
+	tests/system/run.bats
 
 #: tests/lint/*.py
 lint_tests = \
@@ -111,6 +143,9 @@ lint_tests = \
 	tests/lint/lengths.py \
 	tests/lint/manpage.py \
 	tests/lint/scripts.py
+
+#: tests/bench/*
+bench_files =
 
 #: tests/system/*.sh
 system_variants = \
@@ -128,6 +163,8 @@ check-local:
 endif
 TESTS += $(python_tests) $(lint_tests) $(system_tests) $(system_variants)
 tests_libharness_la_SOURCES = $(harness_sources)
+# The plugins' own helpers come before the engine's library, which has some names too.
+tests_plugins_test_common_LDADD = plugins/libcommon.la $(LDADD)
 
 # --- plugins for tests: good and bad ones, loaded by the tests alone -------------------
 #: tests/fixtures/plugins/*.c
@@ -151,7 +188,7 @@ SUFFIXES = .c .so
 		-D_GNU_SOURCE -fPIC -shared -o $@ $<
 
 EXTRA_DIST += \
-	tests/cmocka_tap tests/unittest_tap.py tests/fixtures tests/bench \
+	tests/cmocka_tap tests/unittest_tap.py tests/fixtures $(bench_files) \
 	tests/system/helper.bash tests/system/as_user.inc \
 	$(python_tests) $(lint_tests) $(system_tests) $(system_variants)
 

@@ -27,7 +27,8 @@ help(FILE *out)
 	      "usage: af2flow COMMAND [options]\n\ncommands:\n", out);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\n`af2flow COMMAND --help` tells about each; `man af2flow` about all.\n", out);
+	fputs("\noptions:\n  --help     this text\n  --version  the version\n"
+	      "\n`af2flow COMMAND --help` tells about each; `man af2flow` about all.\n", out);
 	return 0;
 }
 

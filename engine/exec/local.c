@@ -10,12 +10,14 @@
 #include "exec/local_private.h"
 #include "exec/proc.h"
 
-/* Seconds: an unneeded host may take to tear down; orphans may take to die; one look at them. */
-static const double END_PATIENCE = 5, SWEEP_LIMIT = 5, SWEEP_NOW = 0.01, SWEEP_AGAIN = 0.02;
+/* Seconds: an unneeded host may take to tear down; orphans may take to die; one look
+ * at them. */
+static const double END_PATIENCE = 5, SWEEP_LIMIT = 5, SWEEP_NOW = 0.01,
+		    SWEEP_AGAIN = 0.02;
 
 static void sweep(struct pool *p);
 
-/* --- the pool ------------------------------------------------------------------------------- */
+/* --- the pool --------------------------------------------------------------------- */
 
 struct pool *
 pool_new(struct loop *l, const struct pool_config *c)
@@ -116,26 +118,27 @@ pool_host_idle(struct conn *c)
 		pool_evict_oldest(p);
 }
 
-/* --- choosing a host ------------------------------------------------------------------------ */
+/* --- choosing a host -------------------------------------------------------------- */
 
 /* The setup parameters as one text: hosts differ by it. Caller frees. */
 static char *
 setup_text(const struct exec_spec *s)
 {
-	struct str b = { 0 };
+	struct str b = {0};
 
 	for (size_t i = 0; i < s->param_count; i++)
 		if (s->params[i].flags & AF2_PARAM_SETUP)
 			str_printf(&b, "%s=%zu:%s\n", s->params[i].name,
-			           strlen(s->params[i].value), s->params[i].value);
+				   strlen(s->params[i].value), s->params[i].value);
 	return str_take(&b);
 }
 
 static int
 fits(const struct conn *c, const struct exec_spec *s, const char *setup)
 {
-	if (c->state != CONN_IDLE || c->is_prints || strcmp(c->path, s->stage->path) != 0 ||
-	    strcmp(c->setup, setup) != 0 || strcmp(c->gpu_ids, s->slot.gpu_ids) != 0)
+	if (c->state != CONN_IDLE || c->is_prints ||
+	    strcmp(c->path, s->stage->path) != 0 || strcmp(c->setup, setup) != 0 ||
+	    strcmp(c->gpu_ids, s->slot.gpu_ids) != 0)
 		return 0;
 	return !(s->stage->flags & AF2_PLUGIN_FIXED_POOL) ||
 	       (c->cpus == s->slot.cpus && strcmp(c->cpu_list, s->slot.cpu_list) == 0);
@@ -193,7 +196,7 @@ pool_host_for(struct pool *p, const struct exec_spec *s)
 	return c;
 }
 
-/* --- hosts that are gone -------------------------------------------------------------------- */
+/* --- hosts that are gone ---------------------------------------------------------- */
 
 static int
 is_known(void *arg, pid_t pid)

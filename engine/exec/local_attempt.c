@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attempts: sent to a host, ended when their time is over, answered or buried, delivered. */
+/* Attempts: sent to a host, ended when their time is over, answered or buried,
+ * delivered. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +16,14 @@ static const double END_PATIENCE = 5;
 
 static void on_timer(void *arg);
 
-/* --- life ----------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------- */
 
 struct attempt *
-pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done, attempt_news *news,
-         void *arg)
+pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done,
+	 attempt_news *news, void *arg)
 {
 	struct attempt *a = xcalloc(1, sizeof(*a));
-	struct str frame = { 0 };
+	struct str frame = {0};
 	struct conn *c;
 
 	a->pool = p;
@@ -39,11 +40,12 @@ pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done, attem
 	a->status = -1;
 	p->open_attempts++;
 	if (task_put(&frame, PROTO_RUN, ++p->serial, p->config.bind, spec) < 0) {
-		a->problem = xstrdup("the task's inputs and parameters are too many to send");
+		a->problem = xstrdup(
+			"the task's inputs and parameters are too many to send");
 		a->problem_class = AF2_CLASS_PERMANENT;
 	} else if (!(c = pool_host_for(p, spec))) {
 		a->problem = xasprintf("cannot start '%s': %s", p->host_program,
-		                       strerror(errno));
+				       strerror(errno));
 		a->problem_class = AF2_CLASS_SPAWN;
 	} else {
 		a->conn = c;
@@ -65,7 +67,7 @@ pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done, attem
 static void
 attempt_end(struct attempt *a, int cls)
 {
-	struct str frame = { 0 };
+	struct str frame = {0};
 	size_t at;
 
 	if (a->end_class || a->answer.len || !a->conn || a->conn->state != CONN_BUSY)
@@ -111,10 +113,12 @@ end_message(const struct attempt *a)
 
 	switch (a->end_class) {
 	case AF2_CLASS_TIMEOUT:
-		return xasprintf("timed out after %s", format_duration(a->timeout, buf));
+		return xasprintf("timed out after %s",
+				 format_duration(a->timeout, buf));
 	case AF2_CLASS_OUTPUT_LIMIT:
 		return xasprintf("wrote %s, more than max_output %s",
-		                 format_size(a->over, buf), format_size(a->max_output, limit));
+				 format_size(a->over, buf),
+				 format_size(a->max_output, limit));
 	default:
 		return xstrdup("cancelled");
 	}
@@ -134,7 +138,7 @@ void
 attempt_deliver(struct attempt *a)
 {
 	struct pool *p = a->pool;
-	struct exec_result r = { .status = -1 };
+	struct exec_result r = {.status = -1};
 	char *message = NULL;
 
 	loop_cancel(a->timer);
@@ -144,7 +148,7 @@ attempt_deliver(struct attempt *a)
 	} else {
 		r.seconds = loop_now() - a->start;
 		r.captured = *a->attempt_dir && (has_file(a->attempt_dir, "stdout") ||
-		                                 has_file(a->attempt_dir, "stderr"));
+						 has_file(a->attempt_dir, "stderr"));
 		r.cpu_seconds = a->cpu_seconds;
 		r.max_rss = a->max_rss;
 		r.message = a->problem;
@@ -188,7 +192,7 @@ on_timer(void *arg)
 		attempt_end(a, AF2_CLASS_TIMEOUT);
 }
 
-/* --- death ---------------------------------------------------------------------------------- */
+/* --- death ------------------------------------------------------------------------ */
 
 void
 attempt_bury(struct conn *c, struct attempt *a)
@@ -198,14 +202,15 @@ attempt_bury(struct conn *c, struct attempt *a)
 	a->problem_class = AF2_CLASS_PLUGIN_CRASH;
 	a->status = WIFEXITED(c->status) ? WEXITSTATUS(c->status) : -1;
 	a->signal = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
-	a->cpu_seconds = (double)(c->usage.ru_utime.tv_sec + c->usage.ru_stime.tv_sec) +
-	                 1e-6 * (double)(c->usage.ru_utime.tv_usec + c->usage.ru_stime.tv_usec);
+	a->cpu_seconds =
+		(double)(c->usage.ru_utime.tv_sec + c->usage.ru_stime.tv_sec) +
+		1e-6 * (double)(c->usage.ru_utime.tv_usec + c->usage.ru_stime.tv_usec);
 	a->max_rss = (uint64_t)c->usage.ru_maxrss * 1024;
 	if (!a->end_class)
 		a->pool->stats.crashed++;
 }
 
-/* --- what hosts say ------------------------------------------------------------------------- */
+/* --- what hosts say --------------------------------------------------------------- */
 
 static int
 take_result(struct conn *c, const struct reader *payload)
@@ -218,7 +223,8 @@ take_result(struct conn *c, const struct reader *payload)
 	if (result_get((const char *)payload->p, size, c->serial, &r) < 0)
 		return -1;
 	keep = (r.outcome == AF2_OK || r.outcome == AF2_SKIP ||
-	        (r.outcome == AF2_FAIL && r.cls == AF2_CLASS_PERMANENT && c->phase == PHASE_RUN)) &&
+		(r.outcome == AF2_FAIL && r.cls == AF2_CLASS_PERMANENT &&
+		 c->phase == PHASE_RUN)) &&
 	       !a->end_class && c->state == CONN_BUSY;
 	free((void *)(uintptr_t)r.outputs);
 	a->serial = c->serial;
@@ -228,7 +234,8 @@ take_result(struct conn *c, const struct reader *payload)
 	/* A host that goes holds memory and devices until it is gone: only then is the
 	 * slot free. */
 	if (!keep) {
-		conn_end(c, a->grace > 0 && a->grace < END_PATIENCE ? a->grace : END_PATIENCE);
+		conn_end(c, a->grace > 0 && a->grace < END_PATIENCE ? a->grace
+								    : END_PATIENCE);
 		return 0;
 	}
 	c->attempt = NULL;

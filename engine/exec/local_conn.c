@@ -15,9 +15,11 @@
 #include "exec/local_private.h"
 #include "exec/proc.h"
 
+/* Seconds between two looks at a host that has no pidfd. */
+static const double POLL_EVERY = 0.02;
 enum { FD_BASE = 10 }; /* our ends, above those that a child gets */
 
-/* --- birth ---------------------------------------------------------------------------------- */
+/* --- birth ------------------------------------------------------------------------ */
 
 static int
 high_pipe(int fds[2])
@@ -57,19 +59,23 @@ close_all(const int *fds, size_t n)
 
 /* Spawn the program with the descriptors that host/main.c expects. */
 static pid_t
-spawn_host(const struct pool *p, const char *gpu_ids, int null, int socket, const int out[2],
-           const int err[2])
+spawn_host(const struct pool *p, const char *gpu_ids, int null, int socket,
+	   const int out[2], const int err[2])
 {
-	const struct proc_fd fds[] = { { null, 0 },   { out[1], 1 }, { err[1], 2 },
-		                       { socket, 3 }, { out[0], 4 }, { err[0], 5 } };
-	char *argv[] = { p->host_program, (char[]){ "--serve" }, NULL };
+	const struct proc_fd fds[] = {{null, 0},   {out[1], 1}, {err[1], 2},
+				      {socket, 3}, {out[0], 4}, {err[0], 5}};
+	char *argv[] = {p->host_program, (char[]){"--serve"}, NULL};
 	char *cuda = xasprintf("CUDA_VISIBLE_DEVICES=%s", gpu_ids);
 	char *mark = xasprintf("AF2FLOW_RUN=%s", p->mark);
-	const char *extra[] = { cuda, mark, "CUDA_DEVICE_ORDER=PCI_BUS_ID", NULL };
+	const char *extra[] = {cuda, mark, "CUDA_DEVICE_ORDER=PCI_BUS_ID", NULL};
 	char **env = proc_environ(extra);
 	/* TERM, not KILL: a host whose engine died ends its descendants first. */
-	struct proc_spec spec = { .path = p->host_program, .argv = argv, .env = env,
-		                  .fds = fds, .fd_count = 6, .death_signal = SIGTERM };
+	struct proc_spec spec = {.path = p->host_program,
+				 .argv = argv,
+				 .env = env,
+				 .fds = fds,
+				 .fd_count = 6,
+				 .death_signal = SIGTERM};
 	pid_t pid = proc_spawn(&spec);
 	int saved = errno;
 
@@ -82,38 +88,38 @@ spawn_host(const struct pool *p, const char *gpu_ids, int null, int socket, cons
 
 static void on_socket(void *arg, int fd, int events);
 static void on_exit_fd(void *arg, int fd, int events);
+static void on_poll(void *arg);
 
 struct conn *
 conn_new(struct pool *p, const char *gpu_ids)
 {
-	int fds[7] = { -1, -1, -1, -1, -1, -1, -1 };
+	int fds[7] = {-1, -1, -1, -1, -1, -1, -1};
 	int *pair = fds, *out = fds + 2, *err = fds + 4;
 	struct conn *c;
 	pid_t pid = -1;
-	int pidfd = -1;
 
 	if (high_socketpair(pair) == 0 && high_pipe(out) == 0 && high_pipe(err) == 0 &&
-	    (fds[6] = proc_fd_high(open("/dev/null", O_RDONLY | O_CLOEXEC), FD_BASE)) >= 0)
+	    (fds[6] = proc_fd_high(open("/dev/null", O_RDONLY | O_CLOEXEC), FD_BASE)) >=
+		    0)
 		pid = spawn_host(p, gpu_ids, fds[6], pair[1], out, err);
-	if (pid > 0 && (pidfd = proc_pidfd(pid)) < 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	if (pidfd < 0) {
+	if (pid < 0) {
 		close_all(fds, 7);
 		return NULL;
 	}
-	close_all((int[]){ pair[1], out[1], err[1], fds[6] }, 4);
+	close_all((int[]){pair[1], out[1], err[1], fds[6]}, 4);
 	c = xcalloc(1, sizeof(*c));
 	c->pool = p;
 	c->pid = pid;
-	c->pidfd = pidfd;
+	c->pidfd = proc_pidfd(pid);
 	c->socket = pair[0];
 	c->out_read = out[0];
 	c->err_read = err[0];
 	c->gpu_ids = xstrdup(gpu_ids);
 	c->socket_watch = loop_watch(p->loop, c->socket, LOOP_READ, on_socket, c);
-	c->exit_watch = loop_watch(p->loop, pidfd, LOOP_READ, on_exit_fd, c);
+	if (c->pidfd >= 0)
+		c->exit_watch = loop_watch(p->loop, c->pidfd, LOOP_READ, on_exit_fd, c);
+	else
+		c->poll_timer = loop_after(p->loop, POLL_EVERY, POLL_EVERY, on_poll, c);
 	c->next = p->conns;
 	p->conns = c;
 	p->stats.started++;
@@ -141,7 +147,8 @@ conn_free(struct conn *c)
 	loop_unwatch(c->socket_watch);
 	loop_unwatch(c->exit_watch);
 	loop_cancel(c->kill_timer);
-	close_all((int[]){ c->socket, c->out_read, c->err_read, c->pidfd }, 4);
+	loop_cancel(c->poll_timer);
+	close_all((int[]){c->socket, c->out_read, c->err_read, c->pidfd}, 4);
 	if (c->spare_dir)
 		rmdir(c->spare_dir);
 	free(c->spare_dir);
@@ -154,7 +161,7 @@ conn_free(struct conn *c)
 	free(c);
 }
 
-/* --- talking -------------------------------------------------------------------------------- */
+/* --- talking ---------------------------------------------------------------------- */
 
 static void
 close_socket(struct conn *c)
@@ -166,13 +173,14 @@ close_socket(struct conn *c)
 	c->socket = -1;
 }
 
-/* Write what the socket takes. An error is noticed as end of file by the reading side. */
+/* Write what the socket takes. An error is noticed as end of file by the reading
+ * side. */
 static void
 flush(struct conn *c)
 {
 	while (c->socket >= 0 && c->out_sent < c->out.len) {
-		ssize_t n = send(c->socket, c->out.s + c->out_sent, c->out.len - c->out_sent,
-		                 MSG_NOSIGNAL);
+		ssize_t n = send(c->socket, c->out.s + c->out_sent,
+				 c->out.len - c->out_sent, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -208,8 +216,8 @@ take_frames(struct conn *c)
 	int rc = 0;
 
 	while (!c->bad_reply &&
-	       (rc = proto_next(c->in.s + c->in_taken, c->in.len - c->in_taken, PROTO_LIMIT,
-	                        &type, &payload, &used)) > 0) {
+	       (rc = proto_next(c->in.s + c->in_taken, c->in.len - c->in_taken,
+				PROTO_LIMIT, &type, &payload, &used)) > 0) {
 		c->in_taken += used;
 		if (pool_frame(c, type, &payload) < 0)
 			rc = -1;
@@ -237,7 +245,8 @@ read_some(struct conn *c)
 			str_addn(&c->in, buf, (size_t)n);
 		if (n > 0)
 			take_frames(c);
-	} while (c->socket >= 0 && (n == (ssize_t)sizeof(buf) || (n < 0 && errno == EINTR)));
+	} while (c->socket >= 0 &&
+		 (n == (ssize_t)sizeof(buf) || (n < 0 && errno == EINTR)));
 	if (c->socket < 0)
 		return 0;
 	return n > 0 || (n < 0 && errno == EAGAIN) ? 0 : -1;
@@ -255,11 +264,12 @@ on_socket(void *arg, int fd, int events)
 			loop_events(c->socket_watch, LOOP_READ);
 	}
 	if ((events & LOOP_READ) && read_some(c) < 0)
-		/* It dies: its exit tells how. If it only closed the socket, it is useless. */
+		/* It dies: its exit tells how. If it only closed the socket, it is
+		 * useless. */
 		conn_end(c, 2);
 }
 
-/* --- death ---------------------------------------------------------------------------------- */
+/* --- death ------------------------------------------------------------------------ */
 
 static void
 on_kill(void *arg)
@@ -291,104 +301,34 @@ conn_break(struct conn *c, const char *why)
 	conn_end(c, 0);
 }
 
+/* It has ended. */
 static void
-on_exit_fd(void *arg, int fd, int events)
+settle_exit(struct conn *c)
 {
-	struct conn *c = arg;
-
-	(void)fd;
-	(void)events;
 	/* An answer may have come right before the end; no other task may. */
 	c->state = CONN_CLOSING;
 	if (c->socket >= 0)
 		read_some(c);
-	if (wait4(c->pid, &c->status, WNOHANG, &c->usage) == 0)
-		return;
-	pool_host_gone(c);
+	if (wait4(c->pid, &c->status, WNOHANG, &c->usage) != 0)
+		pool_host_gone(c);
 }
 
-void
-conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit)
+static void
+on_exit_fd(void *arg, int fd, int events)
 {
-	for (int i = 0; i < 2 && *attempt_dir; i++) {
-		char buf[65536], *path = NULL;
-		uint64_t cut = 0;
-		ssize_t n;
-		int file = -1;
-
-		/* Bounded by what a pipe holds, whatever still writes. */
-		for (int k = 0; k < 16; k++) {
-			struct stat st = { 0 };
-			size_t room;
-
-			n = read(i ? c->err_read : c->out_read, buf, sizeof(buf));
-			if (n <= 0)
-				break;
-			if (!path && fs_mkdirs(attempt_dir, NULL) == 0) {
-				path = path_join(attempt_dir, i ? "stderr" : "stdout");
-				file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-			}
-			if (file < 0 || fstat(file, &st) < 0)
-				break;
-			room = (uint64_t)st.st_size < limit ? limit - (uint64_t)st.st_size : 0;
-			if (room < (size_t)n) {
-				cut += (size_t)n - room;
-				n = (ssize_t)room;
-			}
-			fs_write_all(file, buf, (size_t)n);
-		}
-		if (file >= 0 && cut)
-			dprintf(file, "\n[af2flow: %llu bytes cut]\n", (unsigned long long)cut);
-		if (file >= 0)
-			close(file);
-		free(path);
-	}
+	(void)fd;
+	(void)events;
+	settle_exit(arg);
 }
 
-/* The last line of the captured stderr, "" if there is none. Caller frees. */
-static char *
-last_words(const char *attempt_dir)
+/* Linux before 5.3 has no pidfds, nor has valgrind. */
+static void
+on_poll(void *arg)
 {
-	char buf[512] = "", *path = path_join(attempt_dir, "stderr"), *line;
-	int fd = *attempt_dir ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	ssize_t n = 0;
-	off_t size;
+	const struct conn *c = arg;
+	siginfo_t si = {0};
 
-	free(path);
-	if (fd >= 0) {
-		size = lseek(fd, 0, SEEK_END);
-		n = pread(fd, buf, sizeof(buf) - 1, size > 511 ? size - 511 : 0);
-		close(fd);
-	}
-	while (n > 0 && (unsigned char)buf[n - 1] <= ' ')
-		n--;
-	buf[n > 0 ? n : 0] = '\0';
-	line = strrchr(buf, '\n');
-	line = line ? line + 1 : buf;
-	for (char *q = line; *q; q++)
-		if ((unsigned char)*q < 0x20)
-			*q = ' ';
-	return xstrdup(is_clean_utf8(line, strlen(line)) ? line : "");
-}
-
-char *
-conn_obituary(const struct conn *c, const char *attempt_dir)
-{
-	static const char *const phases[] = { "at the start of its host", "on load", "in setup",
-		                              "while running" };
-	char name[24], *words, *text;
-	const char *colon;
-
-	if (c->bad_reply)
-		return xasprintf("%s of the plugin's host: it was ended", c->bad_reply);
-	words = last_words(attempt_dir);
-	colon = *words ? ": " : "";
-	if (WIFSIGNALED(c->status))
-		text = xasprintf("plugin crashed %s: %s%s%s", phases[c->phase],
-		                 proc_signal_name(WTERMSIG(c->status), name), colon, words);
-	else
-		text = xasprintf("plugin ended its host %s: exit status %d%s%s",
-		                 phases[c->phase], WEXITSTATUS(c->status), colon, words);
-	free(words);
-	return text;
+	if (waitid(P_PID, (id_t)c->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    si.si_pid == c->pid)
+		settle_exit(arg);
 }

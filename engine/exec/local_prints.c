@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fingerprints: asked of a host of the plugin's own that is never set up, one at a time, and kept
- * for the pool's life. */
+/* Fingerprints: asked of a host of the plugin's own that is never set up, one at a
+ * time, and kept for the pool's life. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +26,9 @@ prints_free(struct prints *q)
 
 static void
 deliver(struct prints *q, const char *text, const char *const *files, size_t n,
-        const char *problem)
+	const char *problem)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 
 	if (problem)
 		error_set(&e, "fingerprint of plugin '%s': %s", q->id, problem);
@@ -52,12 +52,14 @@ static struct conn *
 host_of(struct pool *p, const char *path)
 {
 	for (struct conn *c = p->conns; c; c = c->next)
-		if (c->is_prints && c->state != CONN_CLOSING && strcmp(c->path, path) == 0)
+		if (c->is_prints && c->state != CONN_CLOSING &&
+		    strcmp(c->path, path) == 0)
 			return c;
 	return NULL;
 }
 
-/* Hand one over. 0, or -1 with errno if no host can be started, 1 if its host is busy. */
+/* Hand one over. 0, or -1 with errno if no host can be started, 1 if its host is
+ * busy. */
 static int
 start(struct pool *p, struct prints *q)
 {
@@ -114,14 +116,21 @@ on_turn(void *arg)
 
 void
 pool_fingerprint(struct pool *p, const struct stage *s, const struct exec_param *params,
-                 size_t param_count, const char *work_dir, fingerprint_done *done, void *arg)
+		 size_t param_count, const char *work_dir, fingerprint_done *done,
+		 void *arg)
 {
 	struct prints *q = xcalloc(1, sizeof(*q)), **at = &p->queue;
-	struct exec_spec spec = { .stage = s, .node = s->id, .label = s->id, .params = params,
-		                  .param_count = param_count, .out_dir = "",
-		                  .work_dir = work_dir, .attempt_dir = "", .capture = CAPTURE,
-		                  .slot = { .cpu_list = "", .cpus = 1, .gpu_ids = "" },
-		                  .sync_after = -1 };
+	struct exec_spec spec = {.stage = s,
+				 .node = s->id,
+				 .label = s->id,
+				 .params = params,
+				 .param_count = param_count,
+				 .out_dir = "",
+				 .work_dir = work_dir,
+				 .attempt_dir = "",
+				 .capture = CAPTURE,
+				 .slot = {.cpu_list = "", .cpus = 1, .gpu_ids = ""},
+				 .sync_after = -1};
 
 	q->path = xstrdup(s->path);
 	q->id = xstrdup(s->id);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the pool share: local.c (hosts), local_attempt.c (attempts), local_conn.c (one
- * host process and its socket), local_wire.c (frames of tasks), local_prints.c (fingerprints). */
+/* What the files of the pool share: local.c (hosts), local_attempt.c (attempts),
+ * local_conn.c (one host process and its socket), local_wire.c (frames of tasks),
+ * local_prints.c (fingerprints). */
 #ifndef EXEC_LOCAL_PRIVATE_H
 #define EXEC_LOCAL_PRIVATE_H
 
@@ -12,7 +13,8 @@
 
 /* A host process.
  *
- *   BUSY -> IDLE -> BUSY ...     -> CLOSING (socket closed, or it broke) -> gone (reaped, swept)
+ *   BUSY -> IDLE -> BUSY ...  -> CLOSING (socket closed, or it broke)
+ *                             -> gone (reaped, swept)
  */
 enum conn_state { CONN_BUSY, CONN_IDLE, CONN_CLOSING };
 
@@ -23,29 +25,29 @@ struct conn {
 	pid_t pid;
 	int socket, out_read, err_read, pidfd;
 	struct loop_fd *socket_watch, *exit_watch;
-	struct loop_timer *kill_timer;
+	struct loop_timer *kill_timer, *poll_timer; /* poll: where there are no pidfds */
 	struct str in, out;
 	size_t in_taken, out_sent;
 	/* what tasks it fits */
-	int is_prints;            /* for fingerprints only */
+	int is_prints; /* for fingerprints only */
 	char *path, *setup, *gpu_ids;
-	unsigned cpus;            /* of the latest task; matters with AF2_PLUGIN_FIXED_POOL */
+	unsigned cpus; /* of the latest task; matters with AF2_PLUGIN_FIXED_POOL */
 	char *cpu_list;
 	char *spare_dir;          /* where it may keep an empty work directory */
 	unsigned long idle_stamp; /* grows: the smallest is the oldest */
 	/* what it does */
 	enum proto_phase phase;
 	unsigned serial;
-	struct attempt *attempt;  /* runs, or waits for our end to be delivered */
+	struct attempt *attempt; /* runs, or waits for our end to be delivered */
 	struct prints *prints;
-	const char *bad_reply;    /* why we broke with it, NULL if we did not */
-	int status;               /* wait status */
+	const char *bad_reply; /* why we broke with it, NULL if we did not */
+	int status;            /* wait status */
 	struct rusage usage;
 };
 
 struct attempt {
 	struct pool *pool;
-	struct attempt *next;     /* in pool->swept */
+	struct attempt *next; /* in pool->swept */
 	struct conn *conn;
 	attempt_done *done;
 	attempt_news *news;
@@ -53,7 +55,7 @@ struct attempt {
 	char *work_dir, *attempt_dir;
 	double start, timeout, grace;
 	uint64_t capture, max_output, over; /* over: bytes found above max_output */
-	int end_class;            /* AF2_CLASS_NONE, or why we end it */
+	int end_class;                      /* AF2_CLASS_NONE, or why we end it */
 	struct loop_timer *timer; /* timeout, then grace; or the failure to start */
 	unsigned serial;          /* of the answer */
 	struct str answer;        /* payload of RESULT, "" if none came */
@@ -82,12 +84,12 @@ struct pool {
 	struct pool_config config;
 	char *host_program, *mark;
 	struct conn *conns;
-	struct attempt *swept;    /* ended, waiting until nothing of theirs is left */
+	struct attempt *swept; /* ended, waiting until nothing of theirs is left */
 	size_t open_attempts;
 	struct prints *queue, *prints_swept;
 	struct loop_timer *turn_timer, *sweep_timer;
 	double sweep_until;
-	pid_t *known;             /* children of this process that are not ours */
+	pid_t *known; /* children of this process that are not ours */
 	size_t known_count, known_cap;
 	unsigned serial;
 	unsigned long stamp;
@@ -95,7 +97,7 @@ struct pool {
 	int is_stopping;
 };
 
-/* --- local_conn.c --------------------------------------------------------------------------- */
+/* --- local_conn.c ----------------------------------------------------------------- */
 /* Start a host. NULL with errno. */
 struct conn *conn_new(struct pool *p, const char *gpu_ids);
 /* Queue what `frame` holds and reset it. */
@@ -104,18 +106,20 @@ void conn_send(struct conn *c, struct str *frame);
 void conn_end(struct conn *c, double patience);
 /* Break with a host that talks nonsense: SIGKILL. `why` is static. */
 void conn_break(struct conn *c, const char *why);
-/* How a host that ended by itself ended, one line; the plugin's last words included if
- * `attempt_dir` ("" none) has them. Caller frees. */
-char *conn_obituary(const struct conn *c, const char *attempt_dir);
-/* What the dead host left unread in its pipes goes where it would have put it. */
-void conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit);
 /* Free a host that is reaped. */
 void conn_free(struct conn *c);
 
 /* Say where it may keep an empty folder: beside this work directory. */
 void conn_spare(struct conn *c, const char *work_dir);
 
-/* --- local.c -------------------------------------------------------------------------------- */
+/* --- local_obituary.c -------------------------------------------------------------- */
+/* How a host that ended by itself ended, one line; the plugin's last words included if
+ * `attempt_dir` ("" none) has them. Caller frees. */
+char *conn_obituary(const struct conn *c, const char *attempt_dir);
+/* What the dead host left unread in its pipes goes where it would have put it. */
+void conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit);
+
+/* --- local.c ---------------------------------------------------------------------- */
 /* A host for this task, warm or new. NULL with errno. */
 struct conn *pool_host_for(struct pool *p, const struct exec_spec *s);
 /* End pool_free's loop when nothing is left. */
@@ -125,7 +129,7 @@ void pool_host_gone(struct conn *c);
 /* It may take the next task. */
 void pool_host_idle(struct conn *c);
 
-/* --- local_attempt.c ------------------------------------------------------------------------ */
+/* --- local_attempt.c -------------------------------------------------------------- */
 /* A frame came. -1: it is not one that a host may send now. */
 int pool_frame(struct conn *c, unsigned type, struct reader *r);
 /* Its host died without an answer: note how. */
@@ -133,7 +137,7 @@ void attempt_bury(struct conn *c, struct attempt *a);
 /* Hand the result over and forget the attempt. Its host is idle or gone. */
 void attempt_deliver(struct attempt *a);
 
-/* --- local_prints.c ------------------------------------------------------------------------- */
+/* --- local_prints.c --------------------------------------------------------------- */
 /* Hand waiting requests to hosts that are free. */
 void prints_next(struct pool *p);
 int prints_frame(struct conn *c, struct reader *r);
@@ -143,12 +147,13 @@ void prints_host_gone(struct conn *c);
 void prints_deliver_swept(struct pool *p);
 void prints_free_all(struct pool *p);
 
-/* --- local_wire.c --------------------------------------------------------------------------- */
+/* --- local_wire.c ----------------------------------------------------------------- */
 /* A RUN or FINGERPRINT frame. -1 if it is too large. */
 int task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
-             const struct exec_spec *s);
-/* Decode a RESULT payload that belongs to `serial`. Texts point into it; free r->outputs. -1 if
- * it is malformed. */
-int result_get(const char *payload, size_t size, unsigned serial, struct exec_result *r);
+	     const struct exec_spec *s);
+/* Decode a RESULT payload that belongs to `serial`. Texts point into it; free
+ * r->outputs. -1 if it is malformed. */
+int result_get(const char *payload, size_t size, unsigned serial,
+	       struct exec_result *r);
 
 #endif

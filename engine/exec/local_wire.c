@@ -25,7 +25,7 @@ put_item(struct str *out, const struct exec_item *it)
 
 int
 task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
-         const struct exec_spec *s)
+	 const struct exec_spec *s)
 {
 	size_t at = proto_begin(out, type);
 
@@ -110,7 +110,7 @@ int
 result_get(const char *payload, size_t size, unsigned serial, struct exec_result *res)
 {
 	const unsigned char *p = (const unsigned char *)payload;
-	struct reader r = { p, p + size, 0 };
+	struct reader r = {p, p + size, 0};
 	struct exec_output *outputs;
 	int serial_ok = get_u32(&r) == serial;
 
@@ -133,8 +133,9 @@ result_get(const char *payload, size_t size, unsigned serial, struct exec_result
 	res->max_rss = get_u64(&r);
 	res->synced = get_u32(&r) != 0;
 	res->captured = get_u32(&r) != 0;
-	if (serial_ok && reader_done(&r) && res->outcome >= AF2_OK && res->outcome <= AF2_FAIL &&
-	    res->cls >= AF2_CLASS_NONE && res->cls < AF2_CLASS_COUNT)
+	if (serial_ok && reader_done(&r) && res->outcome >= AF2_OK &&
+	    res->outcome <= AF2_FAIL && res->cls >= AF2_CLASS_NONE &&
+	    res->cls < AF2_CLASS_COUNT)
 		return 0;
 	free(outputs);
 	res->outputs = NULL;

@@ -26,7 +26,7 @@ extern char **environ;
 
 enum { CHILD_STACK = 64 * 1024 };
 
-/* --- spawning ------------------------------------------------------------------------------ */
+/* --- spawning --------------------------------------------------------------------- */
 
 /* Shared with the child, which runs in our memory until exec. */
 struct birth {
@@ -82,17 +82,18 @@ failed:
 pid_t
 proc_spawn(const struct proc_spec *spec)
 {
-	struct birth b = { spec, getpid(), 0 };
+	struct birth b = {spec, getpid(), 0};
 	sigset_t all, old;
 	pid_t pid;
 	char *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 
 	if (stack == MAP_FAILED)
 		return -1;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = clone(child_main, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, &b);
+	pid = clone(child_main, stack + CHILD_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD,
+		    &b);
 	if (pid < 0)
 		b.error = errno;
 	else if (b.error)
@@ -121,7 +122,7 @@ proc_environ(const char *const *extra)
 		size_t len = strcspn(environ[i], "="), k = 0;
 
 		while (k < m && !(strncmp(environ[i], extra[k], len) == 0 &&
-		                  extra[k][len] == '='))
+				  extra[k][len] == '='))
 			k++;
 		if (k == m)
 			env[count++] = environ[i];
@@ -150,7 +151,7 @@ proc_fd_high(int fd, int least)
 	return high;
 }
 
-/* --- children ------------------------------------------------------------------------------ */
+/* --- children --------------------------------------------------------------------- */
 
 struct pids {
 	pid_t *v;
@@ -207,7 +208,8 @@ parent_of(pid_t pid)
 	n = read(fd, buf, sizeof(buf) - 1);
 	close(fd);
 	buf[n > 0 ? n : 0] = '\0';
-	/* The name may hold blanks and brackets: what counts comes after the last one. */
+	/* The name may hold blanks and brackets: what counts comes after the last
+	 * one. */
 	p = strrchr(buf, ')');
 	return p && p[1] && p[2] ? (pid_t)strtol(p + 3, NULL, 10) : 0;
 }
@@ -243,7 +245,7 @@ list_children(struct pids *l, pid_t pid)
 		if (de->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/children", (int)pid,
-		         de->d_name);
+			 de->d_name);
 		/* A thread that ended meanwhile handed its children to another one. */
 		if (add_children_file(l, path) < 0 && errno == ENOENT)
 			unreadable = 1;
@@ -257,7 +259,7 @@ list_children(struct pids *l, pid_t pid)
 size_t
 proc_children(pid_t pid, void (*fn)(void *arg, pid_t child), void *arg)
 {
-	struct pids l = { 0 };
+	struct pids l = {0};
 	size_t n;
 
 	list_children(&l, pid);
@@ -268,7 +270,7 @@ proc_children(pid_t pid, void (*fn)(void *arg, pid_t child), void *arg)
 	return n;
 }
 
-/* --- the sweep ----------------------------------------------------------------------------- */
+/* --- the sweep -------------------------------------------------------------------- */
 
 static double
 now(void)
@@ -283,7 +285,7 @@ now(void)
 static size_t
 sweep_round(int (*keep)(void *arg, pid_t child), void *arg)
 {
-	struct pids l = { 0 };
+	struct pids l = {0};
 	size_t left = 0;
 
 	list_children(&l, getpid());
@@ -303,7 +305,7 @@ size_t
 proc_sweep(int (*keep)(void *arg, pid_t child), void *arg, double patience)
 {
 	double until = now() + patience;
-	struct timespec pause = { 0, 200 * 1000 };
+	struct timespec pause = {0, 200 * 1000};
 	siginfo_t si;
 	size_t left;
 

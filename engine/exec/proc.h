@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proc: starting processes without forking, and ending whole trees of them.
  *
- * A child is made by clone(VM|VFORK): the caller's thread waits until exec, whatever its size,
- * and learns the errno of an exec that failed. Every child gets a parent-death signal (which
- * fires when the spawning THREAD ends: spawn from threads that live as long as the process), a
- * process group of its own, default SIGPIPE, no blocked signals, and only the descriptors named.
+ * A child is made by clone(VM|VFORK): the caller's thread waits until exec, whatever
+ * its size, and learns the errno of an exec that failed. Every child gets a
+ * parent-death signal (which fires when the spawning THREAD ends: spawn from threads
+ * that live as long as the process), a process group of its own, default SIGPIPE, no
+ * blocked signals, and only the descriptors named.
  */
 #ifndef EXEC_PROC_H
 #define EXEC_PROC_H
@@ -20,33 +21,37 @@ struct proc_fd {
 
 /* What to start. Zero-initialise. */
 struct proc_spec {
-	const char *path;         /* of the program; no search */
+	const char *path; /* of the program; no search */
 	char *const *argv, *const *env;
-	const char *dir;          /* NULL: the caller's */
+	const char *dir;           /* NULL: the caller's */
 	const struct proc_fd *fds; /* 0, 1, 2 are inherited as they are if not named */
 	size_t fd_count;
-	int death_signal;         /* sent to the child when the spawning thread ends; 0 none */
+	int death_signal; /* sent to the child when the spawning thread ends; 0 none */
 };
 
-/* Start it. The pid, which leads its own group; or -1 with errno (of chdir, exec, ...). */
+/* Start it. The pid, which leads its own group; or -1 with errno (of chdir, exec,
+ * ...). */
 pid_t proc_spawn(const struct proc_spec *spec);
 /* pidfd_open(2), close-on-exec; -1 with errno. */
 int proc_pidfd(pid_t pid);
-/* The same descriptor moved to `least` or above, close-on-exec; the old one is closed. Falls
- * back to lower numbers where the limit forbids. -1 with errno. */
+/* The same descriptor moved to `least` or above, close-on-exec; the old one is
+ * closed. Falls back to lower numbers where the limit forbids. -1 with errno. */
 int proc_fd_high(int fd, int least);
 
-/* Call fn for each child (zombies included) of any thread of `pid`. Returns how many. */
+/* Call fn for each child (zombies included) of any thread of `pid`. Returns how
+ * many. */
 size_t proc_children(pid_t pid, void (*fn)(void *arg, pid_t child), void *arg);
 
-/* Kill (SIGKILL) and reap children of this process, those that arrive meanwhile included (the
- * process must be a subreaper for grandchildren to arrive), until only those are left for which
- * keep() is true, or `patience` seconds passed (< 0: one round without waiting). Reaped usage
- * is not reported. Returns how many unwanted ones are left. keep may be NULL. */
+/* Kill (SIGKILL) and reap children of this process, those that arrive meanwhile
+ * included (the process must be a subreaper for grandchildren to arrive), until only
+ * those are left for which keep() is true, or `patience` seconds passed (< 0: one
+ * round without waiting). Reaped usage is not reported. Returns how many unwanted
+ * ones are left. keep may be NULL. */
 size_t proc_sweep(int (*keep)(void *arg, pid_t child), void *arg, double patience);
 
-/* The environment of this process with `extra` ("NAME=value"..., NULL-terminated, may be NULL)
- * in place of its namesakes. Free the array, not the texts, which are borrowed. */
+/* The environment of this process with `extra` ("NAME=value"..., NULL-terminated,
+ * may be NULL) in place of its namesakes. Free the array, not the texts, which are
+ * borrowed. */
 char **proc_environ(const char *const *extra);
 /* Be the one whom orphaned descendants fall to. 0 or -1 with errno. */
 int proc_subreaper(void);

@@ -148,10 +148,10 @@ reader_done(const struct reader *r)
 
 int
 proto_next(const void *data, size_t len, size_t limit, unsigned *type,
-           struct reader *payload, size_t *used)
+	   struct reader *payload, size_t *used)
 {
 	const unsigned char *p = data;
-	struct reader head = { p, p + len, 0 };
+	struct reader head = {p, p + len, 0};
 	size_t size;
 	uint16_t version, t;
 
@@ -165,7 +165,7 @@ proto_next(const void *data, size_t len, size_t limit, unsigned *type,
 	if (len - PROTO_HEADER < size)
 		return 0;
 	*type = le16toh(t);
-	*payload = (struct reader){ p + PROTO_HEADER, p + PROTO_HEADER + size, 0 };
+	*payload = (struct reader){p + PROTO_HEADER, p + PROTO_HEADER + size, 0};
 	*used = PROTO_HEADER + size;
 	return 1;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proto: the frames between the engine and a host, over one stream socket.
  *
- * A frame is a header of 8 bytes (u32 size of the payload, u16 protocol version, u16 type) and
- * the payload: numbers little-endian, texts as u32 length, bytes, a NUL. Every field is read
- * with its bounds checked; the first bad one makes the reader bad for good.
+ * A frame is a header of 8 bytes (u32 size of the payload, u16 protocol version, u16
+ * type) and the payload: numbers little-endian, texts as u32 length, bytes, a NUL.
+ * Every field is read with its bounds checked; the first bad one makes the reader
+ * bad for good.
  *
  *   engine -> host   RUN, FINGERPRINT   one at a time; answered by RESULT, PRINTS
  *                    CANCEL             end what runs (TERM to its programs)
@@ -23,21 +24,22 @@
 #define PROTO_LIMIT (64u << 20) /* largest payload, bytes */
 
 enum proto_type {
-	PROTO_RUN = 1,         /* a task, see task_put in local_wire.c */
-	PROTO_FINGERPRINT = 2, /* the same fields; only parameters and work_dir matter */
-	PROTO_CANCEL = 3,      /* u32 serial of the task */
-	PROTO_PHASE = 16,      /* u32 enum proto_phase: what the host begins now */
-	PROTO_LOG = 17,        /* u32 level, text */
-	PROTO_PROGRESS = 18,   /* f64 fraction, text */
-	PROTO_OVER = 19,       /* u32 serial, u64 bytes: over max_output */
-	PROTO_RESULT = 20,     /* see result_get in local_wire.c */
-	PROTO_PRINTS = 21      /* fingerprint: u32 serial, error, text, u32 n, n files */
+	PROTO_RUN = 1, /* a task, see task_put in local_wire.c */
+	PROTO_FINGERPRINT =
+		2,           /* the same fields; only parameters and work_dir matter */
+	PROTO_CANCEL = 3,    /* u32 serial of the task */
+	PROTO_PHASE = 16,    /* u32 enum proto_phase: what the host begins now */
+	PROTO_LOG = 17,      /* u32 level, text */
+	PROTO_PROGRESS = 18, /* f64 fraction, text */
+	PROTO_OVER = 19,     /* u32 serial, u64 bytes: over max_output */
+	PROTO_RESULT = 20,   /* see result_get in local_wire.c */
+	PROTO_PRINTS = 21    /* fingerprint: u32 serial, error, text, u32 n, n files */
 };
 
 /* How far a host came: for the message when it crashes. */
 enum proto_phase { PHASE_START, PHASE_LOAD, PHASE_SETUP, PHASE_RUN };
 
-/* --- writing ---------------------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------------- */
 
 /* Begin a frame at the end of `b`; returns the place to hand to proto_end. */
 size_t proto_begin(struct str *b, enum proto_type type);
@@ -50,7 +52,7 @@ void put_f64(struct str *b, double v);
 void put_text(struct str *b, const char *s);
 void put_bytes(struct str *b, const void *p, size_t n);
 
-/* --- reading ---------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------- */
 
 /* A payload being read. Texts point into it: it must outlive them. */
 struct reader {
@@ -64,8 +66,8 @@ double get_f64(struct reader *r);
 const char *get_text(struct reader *r);
 /* `n` raw bytes inside the payload, NULL if bad. */
 const void *get_bytes(struct reader *r, size_t n);
-/* A count of things that take at least `each` bytes (>= 1): bad if they cannot fit in what is
- * left, so that a count may be used to allocate. */
+/* A count of things that take at least `each` bytes (>= 1): bad if they cannot fit
+ * in what is left, so that a count may be used to allocate. */
 size_t get_count(struct reader *r, size_t each);
 /* Read to the very end, and nothing was bad? */
 int reader_done(const struct reader *r);
@@ -73,6 +75,6 @@ int reader_done(const struct reader *r);
 /* The frame at the start of `data`: 1 and *type, *payload set, *used bytes to drop;
  * 0: more bytes are needed; -1: not a frame of this protocol, or too large. */
 int proto_next(const void *data, size_t len, size_t limit, unsigned *type,
-               struct reader *payload, size_t *used);
+	       struct reader *payload, size_t *used);
 
 #endif

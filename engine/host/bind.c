@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Binding this process to the cores of its slot and its memory to their NUMA nodes. The engine
- * chose the cores with hwloc; here they are plain numbers, and loading a topology for each host
- * would cost 10 ms, so the kernel is asked directly.
+/* Binding this process to the cores of its slot and its memory to their NUMA nodes.
+ * The engine chose the cores with hwloc; here they are plain numbers, and loading a
+ * topology for each host would cost 10 ms, so the kernel is asked directly.
  *
  * A CPU list is "0-3,8"; /sys/devices/system/node/nodeN/cpulist has the same form. */
 #include <ctype.h>
@@ -78,10 +78,12 @@ nodes_of(const cpu_set_t *set, unsigned long *mask, size_t *chosen)
 		unsigned long node;
 		char path[320], *text;
 
-		if (!starts_with(de->d_name, "node") || !isdigit((unsigned char)de->d_name[4]))
+		if (!starts_with(de->d_name, "node") ||
+		    !isdigit((unsigned char)de->d_name[4]))
 			continue;
 		node = strtoul(de->d_name + 4, NULL, 10);
-		snprintf(path, sizeof(path), "/sys/devices/system/node/%s/cpulist", de->d_name);
+		snprintf(path, sizeof(path), "/sys/devices/system/node/%s/cpulist",
+			 de->d_name);
 		text = fs_read_file(path, 0, NULL, NULL);
 		if (text && node < MAX_NODES && parse_cpu_list(text, cpus) == 0) {
 			exist++;
@@ -100,12 +102,13 @@ nodes_of(const cpu_set_t *set, unsigned long *mask, size_t *chosen)
 	return exist;
 }
 
-/* Prefer memory near the cores. On a machine with one node there is nothing to prefer; a
- * kernel that refuses leaves the default, which is the node of the running core. */
+/* Prefer memory near the cores. On a machine with one node there is nothing to
+ * prefer; a kernel that refuses leaves the default, which is the node of the running
+ * core. */
 static void
 bind_memory(const cpu_set_t *set, int interleave)
 {
-	unsigned long mask[MAX_NODES / 64] = { 0 };
+	unsigned long mask[MAX_NODES / 64] = {0};
 	size_t chosen;
 
 	if (nodes_of(set, mask, &chosen) < 2 || chosen == 0)
@@ -113,7 +116,7 @@ bind_memory(const cpu_set_t *set, int interleave)
 	if (interleave)
 		syscall(SYS_set_mempolicy, MPOL_INTERLEAVE, mask, MAX_NODES);
 	else if (syscall(SYS_set_mempolicy, MPOL_PREFERRED_MANY, mask, MAX_NODES) < 0 &&
-	         chosen == 1)
+		 chosen == 1)
 		syscall(SYS_set_mempolicy, MPOL_PREFERRED, mask, MAX_NODES);
 }
 
@@ -124,7 +127,8 @@ host_bind(const char *cpu_list, int interleave, struct error *e)
 	int rc = 0;
 
 	if (!set)
-		return error_set(e, "cannot bind to cores '%s': out of memory", cpu_list);
+		return error_set(e, "cannot bind to cores '%s': out of memory",
+				 cpu_list);
 	if (parse_cpu_list(cpu_list, set) < 0)
 		rc = error_set(e, "cannot bind to cores '%s': not a list", cpu_list);
 	else if (bind_threads(set) < 0)

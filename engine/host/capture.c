@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Captured output: one pipe each for stdout and stderr, for as long as the host lives. The first
- * bytes of an attempt are kept in files of its folder, made when there is something; the
- * rest is counted. */
+/* Captured output: one pipe each for stdout and stderr, for as long as the host
+ * lives. The first bytes of an attempt are kept in files of its folder, made when
+ * there is something; the rest is counted. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -25,7 +25,8 @@ capture_init(struct capture *c, int out_read, int err_read)
 
 		s->name = i ? "stderr" : "stdout";
 		s->read_fd = i ? err_read : out_read;
-		/* A copy out of the plugin's way: the pipe stays open whatever it closes. */
+		/* A copy out of the plugin's way: the pipe stays open whatever it
+		 * closes. */
 		s->write_fd = fcntl(i ? 2 : 1, F_DUPFD_CLOEXEC, HOST_FD_BASE);
 		if (s->write_fd < 0)
 			s->write_fd = fcntl(i ? 2 : 1, F_DUPFD_CLOEXEC, 10);
@@ -113,7 +114,8 @@ drain_locked(struct capture *c)
 		struct stream *s = &c->streams[i];
 		ssize_t n = CHUNK;
 
-		/* A pipe that was read empty is not read again; a flood cannot hold us. */
+		/* A pipe that was read empty is not read again; a flood cannot hold
+		 * us. */
 		for (int k = 0; k < DRAIN_ROUNDS && n == CHUNK; k++) {
 			n = read(s->read_fd, buf, CHUNK);
 			if (n > 0)
@@ -146,7 +148,7 @@ capture_end(struct capture *c)
 			continue;
 		if (s->total > s->kept)
 			dprintf(s->file, "\n[af2flow: %llu bytes cut]\n",
-			        (unsigned long long)(s->total - s->kept));
+				(unsigned long long)(s->total - s->kept));
 		close(s->file);
 		s->file = -1;
 	}
@@ -174,8 +176,8 @@ capture_tail(struct capture *c, char *out, size_t size)
 
 	pthread_mutex_lock(&c->lock);
 	drain_locked(c);
-	while (s->tail_len > 0 && (s->tail[s->tail_len - 1] == '\n' ||
-	                           s->tail[s->tail_len - 1] == '\r'))
+	while (s->tail_len > 0 &&
+	       (s->tail[s->tail_len - 1] == '\n' || s->tail[s->tail_len - 1] == '\r'))
 		s->tail_len--;
 	n = s->tail_len < size ? s->tail_len : size - 1;
 	memcpy(out, s->tail + s->tail_len - n, n);

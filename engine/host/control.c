@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The control thread: hands tasks to the plugin thread, drains captured output, watches limits,
- * and ends everything when the engine is gone. */
+/* The control thread: hands tasks to the plugin thread, drains captured output,
+ * watches limits, and ends everything when the engine is gone. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,9 +22,9 @@ enum { TICK_FIRST = 200, TICK_LAST = 2000 };
 struct control {
 	struct host *h;
 	struct str in;
-	size_t taken;   /* bytes of `in` that are used up */
-	int tick;       /* ms, while a task runs */
-	unsigned told;  /* serial whose excess was told, + 1 */
+	size_t taken;  /* bytes of `in` that are used up */
+	int tick;      /* ms, while a task runs */
+	unsigned told; /* serial whose excess was told, + 1 */
 };
 
 void
@@ -34,7 +34,8 @@ host_send(struct host *h, struct str *frame)
 
 	pthread_mutex_lock(&h->send_lock);
 	while (h->socket >= 0 && done < frame->len) {
-		ssize_t n = send(h->socket, frame->s + done, frame->len - done, MSG_NOSIGNAL);
+		ssize_t n = send(h->socket, frame->s + done, frame->len - done,
+				 MSG_NOSIGNAL);
 
 		if (n < 0 && errno != EINTR)
 			break;
@@ -45,7 +46,7 @@ host_send(struct host *h, struct str *frame)
 	str_reset(frame);
 }
 
-/* --- the end ------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------- */
 
 /* Nothing of ours stays, whatever the plugin thread is doing. */
 static void
@@ -69,7 +70,7 @@ end_host(struct host *h, int status)
 	host_exit(status);
 }
 
-/* --- frames ------------------------------------------------------------------------------- */
+/* --- frames ----------------------------------------------------------------------- */
 
 /* Hand a task to the plugin thread. -1 if one runs already or the payload is bad. */
 static int
@@ -147,8 +148,8 @@ read_socket(struct control *c)
 	if (n == 0)
 		return -1;
 	str_addn(&c->in, buf, (size_t)n);
-	while ((rc = proto_next(c->in.s + c->taken, c->in.len - c->taken, PROTO_LIMIT, &type,
-	                        &payload, &used)) > 0) {
+	while ((rc = proto_next(c->in.s + c->taken, c->in.len - c->taken, PROTO_LIMIT,
+				&type, &payload, &used)) > 0) {
 		if (take_frame(c, type, &payload) < 0)
 			return -1;
 		c->taken += used;
@@ -160,14 +161,14 @@ read_socket(struct control *c)
 	return rc;
 }
 
-/* --- ticks -------------------------------------------------------------------------------- */
+/* --- ticks ------------------------------------------------------------------------ */
 
 /* Tell the engine, once, if the task's folders outgrew their limit. */
 static void
 watch_size(struct control *c)
 {
 	struct host *h = c->h;
-	struct str frame = { 0 };
+	struct str frame = {0};
 	uint64_t limit, bytes = 0;
 	char *work = NULL, *out = NULL;
 	unsigned serial = 0;
@@ -219,7 +220,7 @@ tick(struct control *c)
 void
 control_run(struct host *h)
 {
-	struct control c = { .h = h, .tick = -1 };
+	struct control c = {.h = h, .tick = -1};
 	sigset_t set;
 	double due = 0;
 	int signals, set_tick = -1;
@@ -231,10 +232,10 @@ control_run(struct host *h)
 	signals = proc_fd_high(signalfd(-1, &set, SFD_CLOEXEC), HOST_FD_BASE);
 	for (;;) {
 		struct pollfd p[4] = {
-			{ .fd = h->socket, .events = POLLIN },
-			{ .fd = signals, .events = POLLIN },
-			{ .fd = h->capture.streams[0].read_fd, .events = POLLIN },
-			{ .fd = h->capture.streams[1].read_fd, .events = POLLIN },
+			{.fd = h->socket, .events = POLLIN},
+			{.fd = signals, .events = POLLIN},
+			{.fd = h->capture.streams[0].read_fd, .events = POLLIN},
+			{.fd = h->capture.streams[1].read_fd, .events = POLLIN},
 		};
 		double left;
 		int wait = -1;
@@ -251,7 +252,8 @@ control_run(struct host *h)
 			end_host(h, EXIT_FAILED);
 		if (p[2].revents || p[3].revents)
 			capture_drain(&h->capture);
-		/* A descriptor that a plugin closed is the end of us, as is the signal. */
+		/* A descriptor that a plugin closed is the end of us, as is the
+		 * signal. */
 		if (p[1].revents || (p[0].revents && read_socket(&c) < 0) ||
 		    ((p[0].revents | p[2].revents | p[3].revents) & POLLNVAL))
 			end_host(h, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of af2flow-host share. Two threads: control (main: the socket, captured
- * output, limits, the end) and the plugin thread (plugin code; it also spawns and awaits programs,
- * for it lives as long as the process, so that their parent-death signal means the host's
- * death). What both touch is in struct host, under `lock` or atomic.
+/* What the files of af2flow-host share. Two threads: control (main: the socket,
+ * captured output, limits, the end) and the plugin thread (plugin code; it also
+ * spawns and awaits programs, for it lives as long as the process, so that their
+ * parent-death signal means the host's death). What both touch is in struct host,
+ * under `lock` or atomic.
  */
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
@@ -40,9 +41,9 @@ struct child {
 struct stream {
 	const char *name;
 	int read_fd, write_fd;
-	int file;           /* -1: nothing to keep yet */
+	int file; /* -1: nothing to keep yet */
 	uint64_t kept, total;
-	char tail[512];     /* last bytes since capture_mark */
+	char tail[512]; /* last bytes since capture_mark */
 	size_t tail_len;
 };
 
@@ -73,7 +74,7 @@ struct input_port {
 		af2_item item;
 		const char *values; /* JSON text */
 		js *parsed;
-	} *items;
+	} * items;
 };
 
 /* An output port of the node. */
@@ -148,7 +149,7 @@ struct host {
 	enum job job;
 	af2_task *task; /* of JOB_RUN and JOB_PRINTS */
 	struct child children[HOST_CHILDREN];
-	int is_spawning; /* a child may exist that is not among them */
+	int is_spawning;              /* a child may exist that is not among them */
 	char *watch_work, *watch_out; /* folders under max_output; work "" until made */
 	uint64_t max_output;
 	/* any thread */
@@ -179,34 +180,35 @@ void host_set_self(struct host *h);
 /* Monotonic seconds. */
 double host_now(void);
 
-/* --- control.c ------------------------------------------------------------------------------ */
+/* --- control.c -------------------------------------------------------------------- */
 /* Serve the socket until it ends; then end all descendants and the process. */
 void control_run(struct host *h) __attribute__((noreturn));
-/* Send what `frame` holds and reset it; any thread. A dead engine is noticed by control. */
+/* Send what `frame` holds and reset it; any thread. A dead engine is noticed by
+ * control. */
 void host_send(struct host *h, struct str *frame);
 /* End the process without running plugins' exit handlers. */
 void host_exit(int status) __attribute__((noreturn));
 
-/* --- job.c: the plugin thread ------------------------------------------------------------------ */
+/* --- job.c: the plugin thread ----------------------------------------------------- */
 void *job_thread(void *host);
 /* dlopen, entry, check the descriptor. 0, or -1 with the error set. */
 int plugin_load(struct host *h, const char *path, struct error *e);
 
-/* --- task.c ------------------------------------------------------------------------------------- */
+/* --- task.c ----------------------------------------------------------------------- */
 /* Decode a RUN or FINGERPRINT payload (taken over). NULL if it is malformed. */
 af2_task *task_new(struct host *h, char *payload, size_t size);
 void task_free(af2_task *t);
 const char *task_param(const af2_task *t, const char *name);
 /* The RESULT of a task at the end of `out`. */
 void task_put_result(struct str *out, const af2_task *t, const struct verdict *v,
-                     double seconds, double cpu_seconds, int captured);
+		     double seconds, double cpu_seconds, int captured);
 /* Write a verdict: one line, clean UTF-8. */
 void verdict_set(struct verdict *v, int outcome, int cls, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 void verdict_vset(struct verdict *v, int outcome, int cls, const char *format,
-                  __builtin_va_list ap) __attribute__((format(printf, 4, 0)));
+		  __builtin_va_list ap) __attribute__((format(printf, 4, 0)));
 
-/* --- workdir.c ----------------------------------------------------------------------------------- */
+/* --- workdir.c -------------------------------------------------------------------- */
 /* Set the work directory up if it is not there. 0 or -1 with errno. */
 int task_need_work_dir(af2_task *t);
 /* Remove it, with all that is in it. */
@@ -214,12 +216,12 @@ void task_drop_work_dir(af2_task *t);
 /* Remove the empty one that waits for the next task. */
 void workdir_end(struct host *h);
 
-/* --- services.c ---------------------------------------------------------------------------------- */
+/* --- services.c ------------------------------------------------------------------- */
 const af2_host *services_table(void);
 void record_number(js **object, const char *name, double value);
 void host_log(struct host *h, int level, const char *text);
 
-/* --- programs.c ------------------------------------------------------------------------------------ */
+/* --- programs.c ------------------------------------------------------------------- */
 int service_run_program(af2_task *t, const af2_program *program, af2_exit *how);
 af2_outcome service_check_exit(af2_task *t, const af2_exit *how, const char *what);
 const char *service_find_program(const char *name);
@@ -229,27 +231,30 @@ pid_t child_spawn(struct host *h, const struct proc_spec *spec, int is_worker);
 int child_wait(struct host *h, pid_t pid, int *status, struct rusage *usage);
 /* Signal all registered groups. */
 void children_signal(struct host *h, int signo);
-/* Reap orphans that fell to us while a long program runs; registered ones are remembered. */
+/* Reap orphans that fell to us while a long program runs; registered ones are
+ * remembered. */
 void children_reap(struct host *h);
 /* Kill every descendant but registered workers and theirs; after programs ended. */
 void children_sweep(struct host *h, double patience);
 
-/* --- workers.c --------------------------------------------------------------------------------------- */
+/* --- workers.c -------------------------------------------------------------------- */
 af2_process *service_start_worker(af2_worker *w, const char *const *argv,
-                                  const char *const *env);
+				  const char *const *env);
 af2_outcome service_call(af2_task *t, af2_process *p, const char *method,
-                         const char *const *args);
+			 const char *const *args);
 /* Close their requests, give them `patience` seconds to end by themselves. */
 void workers_end(struct host *h, double patience);
 
-/* --- worker_talk.c ----------------------------------------------------------------------------------- */
+/* --- worker_talk.c ---------------------------------------------------------------- */
 /* TALK_BAD: the frame is too large or no JSON object, see the error. */
 enum talk { TALK_OK, TALK_DIED, TALK_BAD };
+/* Has it ended (reaped or not)? */
+int worker_is_dead(const af2_process *p);
 enum talk worker_send(const af2_process *p, js *request);
 /* The next frame, to be freed; NULL unless TALK_OK. */
 enum talk worker_receive(const af2_process *p, js **reply, struct error *e);
 
-/* --- capture.c ----------------------------------------------------------------------------------------- */
+/* --- capture.c -------------------------------------------------------------------- */
 void capture_init(struct capture *c, int out_read, int err_read);
 void capture_begin(struct capture *c, const char *dir, uint64_t limit);
 void capture_drain(struct capture *c);
@@ -262,20 +267,21 @@ void capture_tail(struct capture *c, char *out, size_t size);
 /* Pointer to the last line of a text. */
 const char *last_line(const char *text);
 
-/* --- outputs.c -------------------------------------------------------------------------------------------- */
+/* --- outputs.c -------------------------------------------------------------------- */
 const char *service_output(af2_task *t, const char *port, const char *element,
-                           const char *file);
-/* After run() went well: check, hash, protect (and sync) what was declared. Fills *v if bad. */
+			   const char *file);
+/* After run() went well: check, hash, protect (and sync) what was declared. Fills *v
+ * if bad. */
 void outputs_finish(af2_task *t, double seconds, struct verdict *v);
 /* Bytes of the regular files below `path`; stops counting above `enough`. */
 uint64_t tree_bytes(const char *path, uint64_t enough);
 
-/* --- bind.c --------------------------------------------------------------------------------------------------- */
+/* --- bind.c ----------------------------------------------------------------------- */
 /* Bind all threads of this process to PUs "0-3,8" and its memory to their NUMA nodes
  * (preferred; interleaved if asked). 0, or -1 with the error set. */
 int host_bind(const char *cpu_list, int interleave, struct error *e);
 
-/* --- scan.c ---------------------------------------------------------------------------------------------------- */
+/* --- scan.c ----------------------------------------------------------------------- */
 int scan_main(const char *path);
 
 #endif

@@ -13,7 +13,7 @@
 /* Seconds for descendants of an ended attempt to die. */
 static const double SWEEP_PATIENCE = 5, WORKER_PATIENCE = 1;
 
-/* --- loading and setup ------------------------------------------------------------------------ */
+/* --- loading and setup ------------------------------------------------------------ */
 
 int
 plugin_load(struct host *h, const char *path, struct error *e)
@@ -29,12 +29,15 @@ plugin_load(struct host *h, const char *path, struct error *e)
 		return error_set(e, "cannot load '%s': %s", path, dlerror());
 	symbol = dlsym(h->dso, "af2_plugin_entry");
 	if (!symbol)
-		return error_set(e, "'%s' is not an af2flow plugin: it has no function "
-		                 "'af2_plugin_entry'", path);
+		return error_set(e,
+				 "'%s' is not an af2flow plugin: it has no function "
+				 "'af2_plugin_entry'",
+				 path);
 	memcpy(&entry, &symbol, sizeof(entry));
 	p = entry(services_table());
 	if (!p)
-		return error_set(e, "plugin '%s' refused this version of af2flow", path);
+		return error_set(e, "plugin '%s' refused this version of af2flow",
+				 path);
 	h->stage = stage_from_plugin(p, path, e);
 	if (!h->stage)
 		return -1;
@@ -48,7 +51,7 @@ plugin_load(struct host *h, const char *path, struct error *e)
 static void
 send_phase(struct host *h, enum proto_phase phase)
 {
-	struct str frame = { 0 };
+	struct str frame = {0};
 	size_t at = proto_begin(&frame, PROTO_PHASE);
 
 	put_u32(&frame, phase);
@@ -62,7 +65,7 @@ static void
 enter_slot(struct host *h, const af2_task *t, struct verdict *v)
 {
 	int interleave = (h->plugin.flags & AF2_PLUGIN_INTERLEAVE) != 0;
-	struct error e = { 0 };
+	struct error e = {0};
 	char text[24];
 
 	if (h->cpus != t->cpus) {
@@ -80,12 +83,12 @@ enter_slot(struct host *h, const af2_task *t, struct verdict *v)
 		verdict_set(v, AF2_FAIL, AF2_CLASS_UNAVAILABLE, "%s", e.text);
 }
 
-/* Load the plugin if it is not. The slot is entered before any of its code runs, and once more
- * when its flags are known, which decide how memory is placed. */
+/* Load the plugin if it is not. The slot is entered before any of its code runs, and
+ * once more when its flags are known, which decide how memory is placed. */
 static void
 load(struct host *h, const af2_task *t, struct verdict *v)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 
 	enter_slot(h, t, v);
 	if (h->dso || v->outcome != AF2_OK)
@@ -123,14 +126,15 @@ set_up(struct host *h, const af2_task *t, struct verdict *v)
 		*v = h->worker.verdict;
 	else if (rc != AF2_OK)
 		verdict_set(v, AF2_FAIL, AF2_CLASS_PERMANENT,
-		            "setup of plugin '%s' failed and gave no reason", h->plugin.id);
+			    "setup of plugin '%s' failed and gave no reason",
+			    h->plugin.id);
 	if (v->outcome == AF2_OK) {
 		h->is_set_up = 1;
 		send_phase(h, PHASE_RUN);
 	}
 }
 
-/* --- running ------------------------------------------------------------------------------------ */
+/* --- running ---------------------------------------------------------------------- */
 
 /* What run() returned, and what it said on the way, as one verdict. */
 static void
@@ -147,15 +151,17 @@ judge(af2_task *t, int returned, struct verdict *v)
 	else if (t->bad_output.outcome != AF2_OK)
 		*v = t->bad_output;
 	else if (returned == AF2_RETRY)
-		verdict_set(v, AF2_RETRY, AF2_CLASS_TRANSIENT, "the plugin gave no reason");
+		verdict_set(v, AF2_RETRY, AF2_CLASS_TRANSIENT,
+			    "the plugin gave no reason");
 	else if (returned == AF2_SKIP)
 		verdict_set(v, AF2_SKIP, AF2_CLASS_NONE, "the plugin gave no reason");
 	else
 		verdict_set(v, AF2_FAIL, AF2_CLASS_PLUGIN_CRASH,
-		            "the plugin returned %d and gave no reason", returned);
+			    "the plugin returned %d and gave no reason", returned);
 }
 
-/* CPU seconds of this process and of children that were reaped; its own largest size. */
+/* CPU seconds of this process and of children that were reaped; its own largest
+ * size. */
 static double
 cpu_used(uint64_t *max_rss)
 {
@@ -166,12 +172,13 @@ cpu_used(uint64_t *max_rss)
 	if ((uint64_t)self.ru_maxrss * 1024 > *max_rss)
 		*max_rss = (uint64_t)self.ru_maxrss * 1024;
 	return (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec +
-	                children.ru_utime.tv_sec + children.ru_stime.tv_sec) +
+			children.ru_utime.tv_sec + children.ru_stime.tv_sec) +
 	       1e-6 * (double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec +
-	                       children.ru_utime.tv_usec + children.ru_stime.tv_usec);
+			       children.ru_utime.tv_usec + children.ru_stime.tv_usec);
 }
 
-/* The folders of a task that finished are measured once more: it may have been quick. */
+/* The folders of a task that finished are measured once more: it may have been
+ * quick. */
 static void
 check_size(const af2_task *t, struct verdict *v)
 {
@@ -185,8 +192,8 @@ check_size(const af2_task *t, struct verdict *v)
 		char limit[32];
 
 		verdict_set(v, AF2_FAIL, AF2_CLASS_OUTPUT_LIMIT,
-		            "wrote more than max_output %s",
-		            format_size(t->max_output, limit));
+			    "wrote more than max_output %s",
+			    format_size(t->max_output, limit));
 	}
 }
 
@@ -218,8 +225,8 @@ job_done(struct host *h)
 static void
 run_task(struct host *h, af2_task *t)
 {
-	struct verdict v = { 0 };
-	struct str frame = { 0 };
+	struct verdict v = {0};
+	struct str frame = {0};
 	double cpu = cpu_used(&t->max_rss), start;
 	size_t at;
 	int captured;
@@ -248,7 +255,7 @@ run_task(struct host *h, af2_task *t)
 	job_done(h);
 	if (proto_end(&frame, at) < 0) {
 		verdict_set(&v, AF2_FAIL, AF2_CLASS_PERMANENT,
-		            "outputs, values and measures are too large to report");
+			    "outputs, values and measures are too large to report");
 		t->output_count = 0;
 		js_free(t->measures);
 		t->measures = NULL;
@@ -261,7 +268,7 @@ run_task(struct host *h, af2_task *t)
 	task_free(t);
 }
 
-/* --- fingerprints ------------------------------------------------------------------------------- */
+/* --- fingerprints ----------------------------------------------------------------- */
 
 static int
 by_text(const void *a, const void *b)
@@ -272,8 +279,8 @@ by_text(const void *a, const void *b)
 static void
 run_prints(struct host *h, af2_task *t)
 {
-	struct verdict v = { 0 };
-	struct str frame = { 0 }, text = { 0 };
+	struct verdict v = {0};
+	struct str frame = {0}, text = {0};
 	size_t at;
 
 	capture_begin(&h->capture, t->attempt_dir, t->capture);
@@ -304,7 +311,7 @@ run_prints(struct host *h, af2_task *t)
 	task_free(t);
 }
 
-/* --- the thread --------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------- */
 
 static void
 tear_down(struct host *h)

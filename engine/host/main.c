@@ -4,8 +4,9 @@
  *     0 /dev/null   1, 2 write ends of the capture pipes   3 the engine's socket
  *     4, 5 read ends of the same pipes (non-blocking)
  *
- * as `af2flow-host --serve`, or as `af2flow-host --scan FILE` to read a plugin's descriptor: JSON on
- * stdout and status 0, or one line that says what is wrong and status 1. */
+ * as `af2flow-host --serve`, or as `af2flow-host --scan FILE` to read a plugin's
+ * descriptor: JSON on stdout and status 0, or one line that says what is wrong and
+ * status 1. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,7 +19,8 @@
 #include "exec/proc.h"
 #include "host/host.h"
 
-/* A plugin thread gets the stack that compute libraries expect of a main thread, and more. */
+/* A plugin thread gets the stack that compute libraries expect of a main thread, and
+ * more. */
 enum { PLUGIN_STACK = 64 << 20 };
 
 void __gcov_dump(void) __attribute__((weak));
@@ -90,7 +92,8 @@ serve(void)
 	socklen_t size = sizeof(type);
 
 	if (getsockopt(3, SOL_SOCKET, SO_TYPE, &type, &size) < 0) {
-		log_error("descriptor 3 is not the engine's socket: %s", strerror(errno));
+		log_error("descriptor 3 is not the engine's socket: %s",
+			  strerror(errno));
 		return EXIT_USAGE;
 	}
 	h->socket = proc_fd_high(3, HOST_FD_BASE);
@@ -124,6 +127,6 @@ main(int argc, char **argv)
 	if (argc == 3 && strcmp(argv[1], "--scan") == 0)
 		host_exit(scan_main(argv[2]));
 	fprintf(stderr, "usage: af2flow-host --scan FILE\n"
-	                "af2flow starts this program itself to run plugins.\n");
+			"af2flow starts this program itself to run plugins.\n");
 	return EXIT_USAGE;
 }

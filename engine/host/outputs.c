@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Outputs: declared by the plugin while it runs; checked, hashed and protected afterwards. */
+/* Outputs: declared by the plugin while it runs; checked, hashed and protected
+ * afterwards. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,13 +14,13 @@
 #include "base/fs.h"
 #include "host/host.h"
 
-/* --- declaring -------------------------------------------------------------------------------- */
+/* --- declaring -------------------------------------------------------------------- */
 
 static const char *
 bad_output(af2_task *t, const char *port, const char *why, const char *word)
 {
-	verdict_set(&t->bad_output, AF2_FAIL, AF2_CLASS_PERMANENT, "output '%s': %s '%s'", port,
-	            why, word);
+	verdict_set(&t->bad_output, AF2_FAIL, AF2_CLASS_PERMANENT,
+		    "output '%s': %s '%s'", port, why, word);
 	return NULL;
 }
 
@@ -32,10 +33,11 @@ find_port(af2_task *t, const char *name)
 	return NULL;
 }
 
-/* An earlier declaration of the same thing; *clash is set to one that excludes this one. */
+/* An earlier declaration of the same thing; *clash is set to one that excludes this
+ * one. */
 static struct output *
 find_output(af2_task *t, const struct output_port *port, const char *element,
-            const char *file, struct output **clash)
+	    const char *file, struct output **clash)
 {
 	*clash = NULL;
 	for (size_t i = 0; i < t->output_count; i++) {
@@ -62,9 +64,10 @@ service_output(af2_task *t, const char *port, const char *element, const char *f
 		return bad_output(t, port, "no such output of node", t->node);
 	is_list = p->cardinality == AF2_MANY;
 	if (is_list != (element != NULL))
-		return bad_output(t, port, is_list ? "a list output needs element names"
-		                                   : "no list, yet given element",
-		                  element ? element : "");
+		return bad_output(t, port,
+				  is_list ? "a list output needs element names"
+					  : "no list, yet given element",
+				  element ? element : "");
 	if (element && !path_component_ok(element))
 		return bad_output(t, port, "not a name of an element:", element);
 	if (!file)
@@ -78,22 +81,24 @@ service_output(af2_task *t, const char *port, const char *element, const char *f
 		return bad_output(t, port, "declared twice:", clash->file);
 	GROW(t->outputs, t->output_count, t->output_cap);
 	o = &t->outputs[t->output_count++];
-	*o = (struct output){ .port = p, .element = arena_strdup(&t->mem, element ? element : ""),
-		              .file = arena_strdup(&t->mem, file),
-		              .path = arena_printf(&t->mem, "%s/%s", t->out_dir, file),
-		              .is_dir = strcmp(p->type, "dir") == 0 };
+	*o = (struct output){.port = p,
+			     .element = arena_strdup(&t->mem, element ? element : ""),
+			     .file = arena_strdup(&t->mem, file),
+			     .path = arena_printf(&t->mem, "%s/%s", t->out_dir, file),
+			     .is_dir = strcmp(p->type, "dir") == 0};
 	p->is_declared = 1;
 	if (o->is_dir && mkdir(o->path, 0755) < 0 && errno != EEXIST) {
 		verdict_set(&t->bad_output, AF2_FAIL, AF2_CLASS_TRANSIENT,
-		            "cannot make folder '%s': %m", o->path);
+			    "cannot make folder '%s': %m", o->path);
 		return NULL;
 	}
 	return o->path;
 }
 
-/* --- finishing -------------------------------------------------------------------------------- */
+/* --- finishing -------------------------------------------------------------------- */
 
-/* Does a relative link target, seen from `depth` folders below the root, stay inside? */
+/* Does a relative link target, seen from `depth` folders below the root, stay
+ * inside? */
 static int
 link_stays_inside(const char *target, int depth)
 {
@@ -126,15 +131,15 @@ refuse(struct finish *f, const char *what, const char *path)
 	const char *inside = path + strlen(f->o->path);
 
 	verdict_set(f->v, AF2_FAIL, AF2_CLASS_OUTPUT_MISSING, "output '%s': '%s%s' %s",
-	            f->o->port->name, f->o->file, inside, what);
+		    f->o->port->name, f->o->file, inside, what);
 	return -1;
 }
 
 static int
 fail_errno(struct finish *f, const char *what, const char *path)
 {
-	verdict_set(f->v, AF2_FAIL, AF2_CLASS_TRANSIENT, "cannot %s output '%s': %s", what, path,
-	            strerror(errno));
+	verdict_set(f->v, AF2_FAIL, AF2_CLASS_TRANSIENT, "cannot %s output '%s': %s",
+		    what, path, strerror(errno));
 	return -1;
 }
 
@@ -142,7 +147,7 @@ fail_errno(struct finish *f, const char *what, const char *path)
 static int
 finish_file(struct finish *f, const char *path, const struct stat *st)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	int fd, rc;
 
 	/* A hard link shares its bytes with a file that its owner may change. */
@@ -173,8 +178,9 @@ finish_link(struct finish *f, const char *path, int depth)
 		return fail_errno(f, "read link", path);
 	target[n] = '\0';
 	return link_stays_inside(target, depth)
-	               ? 0
-	               : refuse(f, "is a symbolic link that points out of the output", path);
+		       ? 0
+		       : refuse(f, "is a symbolic link that points out of the output",
+				path);
 }
 
 static int
@@ -197,7 +203,7 @@ finish_tree(struct finish *f, const char *path, int depth)
 			rc = fail_errno(f, "look at", child);
 		else if (S_ISDIR(st.st_mode))
 			rc = depth < 256 ? finish_tree(f, child, depth + 1)
-			                 : refuse(f, "is nested too deeply", child);
+					 : refuse(f, "is nested too deeply", child);
 		else if (S_ISLNK(st.st_mode))
 			rc = finish_link(f, child, depth);
 		else if (S_ISREG(st.st_mode))
@@ -217,26 +223,27 @@ finish_tree(struct finish *f, const char *path, int depth)
 static int
 finish_output(struct finish *f, struct output *o)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	struct stat st;
 	int rc;
 
 	f->o = o;
 	if (lstat(o->path, &st) < 0)
 		return errno == ENOENT ? refuse(f, "was not made", o->path)
-		                       : fail_errno(f, "look at", o->path);
+				       : fail_errno(f, "look at", o->path);
 	if (S_ISLNK(st.st_mode))
 		return refuse(f, "is a symbolic link, not a file of its own", o->path);
 	if (o->is_dir != S_ISDIR(st.st_mode))
-		return refuse(f, o->is_dir ? "is not a folder" : "is a folder, not a file",
-		              o->path);
+		return refuse(f,
+			      o->is_dir ? "is not a folder" : "is a folder, not a file",
+			      o->path);
 	if (!o->is_dir && !S_ISREG(st.st_mode))
 		return refuse(f, "is not a regular file", o->path);
 	rc = o->is_dir ? finish_tree(f, o->path, 0) : finish_file(f, o->path, &st);
 	if (rc < 0)
 		return -1;
 	rc = o->is_dir ? digest_tree(o->path, &o->digest, &o->size, &e)
-	               : digest_file(o->path, &o->digest, &o->size, &e);
+		       : digest_file(o->path, &o->digest, &o->size, &e);
 	if (rc < 0)
 		verdict_set(f->v, AF2_FAIL, AF2_CLASS_TRANSIENT, "%s", e.text);
 	return rc;
@@ -267,8 +274,8 @@ drop_undeclared(af2_task *t)
 		path = path_join(t->out_dir, de->d_name);
 		fs_remove_tree(path, NULL);
 		free(path);
-		snprintf(text, sizeof(text), "file '%s' was not declared and is dropped",
-		         de->d_name);
+		snprintf(text, sizeof(text),
+			 "file '%s' was not declared and is dropped", de->d_name);
 		host_log(t->host, AF2_WARN, text);
 	}
 	if (d)
@@ -278,13 +285,13 @@ drop_undeclared(af2_task *t)
 void
 outputs_finish(af2_task *t, double seconds, struct verdict *v)
 {
-	struct finish f = { .t = t, .v = v,
-		            .sync = t->sync_after >= 0 && seconds > t->sync_after };
+	struct finish f = {
+		.t = t, .v = v, .sync = t->sync_after >= 0 && seconds > t->sync_after};
 
 	for (size_t i = 0; i < t->port_count; i++)
 		if (t->ports[i].cardinality == AF2_ONE && !t->ports[i].is_declared) {
 			verdict_set(v, AF2_FAIL, AF2_CLASS_OUTPUT_MISSING,
-			            "output '%s' was not made", t->ports[i].name);
+				    "output '%s' was not made", t->ports[i].name);
 			return;
 		}
 	for (size_t i = 0; i < t->output_count; i++)

@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-/* --- children --------------------------------------------------------------------------------- */
+/* --- children --------------------------------------------------------------------- */
 
 static struct child *
 find_child(struct host *h, pid_t pid)
@@ -42,8 +42,9 @@ child_spawn(struct host *h, const struct proc_spec *spec, int is_worker)
 	h->is_spawning = 0;
 	c = pid > 0 ? find_child(h, 0) : NULL;
 	if (c)
-		*c = (struct child){ .pid = pid, .is_worker = is_worker };
-	/* Cancelled between the decision to spawn and here: nobody else will tell it. */
+		*c = (struct child){.pid = pid, .is_worker = is_worker};
+	/* Cancelled between the decision to spawn and here: nobody else will tell
+	 * it. */
 	if (pid > 0 && (atomic_load(&h->cancelled) || !c))
 		kill(-pid, SIGTERM);
 	pthread_mutex_unlock(&h->lock);
@@ -51,8 +52,8 @@ child_spawn(struct host *h, const struct proc_spec *spec, int is_worker)
 	return pid;
 }
 
-/* Reap a registered child that has ended. Its group is killed while its pid is still taken, so
- * that the number cannot mean somebody else. */
+/* Reap a registered child that has ended. Its group is killed while its pid is still
+ * taken, so that the number cannot mean somebody else. */
 static int
 reap_child(struct child *c)
 {
@@ -105,12 +106,14 @@ void
 children_reap(struct host *h)
 {
 	pthread_mutex_lock(&h->lock);
-	/* A child that is being born may already be dead, and is not in the table yet. */
+	/* A child that is being born may already be dead, and is not in the table
+	 * yet. */
 	while (!h->is_spawning) {
-		siginfo_t si = { 0 };
+		siginfo_t si = {0};
 		struct child *c;
 
-		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 || si.si_pid == 0)
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+		    si.si_pid == 0)
 			break;
 		c = find_child(h, si.si_pid);
 		if (c ? reap_child(c) < 0 : waitpid(si.si_pid, NULL, WNOHANG) < 0)
@@ -139,7 +142,7 @@ children_sweep(struct host *h, double patience)
 	proc_sweep(is_worker, h, patience);
 }
 
-/* --- programs --------------------------------------------------------------------------------- */
+/* --- programs --------------------------------------------------------------------- */
 
 const char *
 service_find_program(const char *name)
@@ -170,13 +173,13 @@ open_redirect(const char *dir, const char *path, int flags)
 	return fd < 0 ? -1 : proc_fd_high(fd, HOST_FD_BASE);
 }
 
-/* The three standard descriptors of a program; -1 in fds[0].from: none opened (0 is /dev/null).
- * 0, or -1 with errno. */
+/* The three standard descriptors of a program; -1 in fds[0].from: none opened (0 is
+ * /dev/null). 0, or -1 with errno. */
 static int
-open_redirects(struct host *h, const af2_program *p, const char *dir, struct proc_fd fds[3],
-               int opened[3])
+open_redirects(struct host *h, const af2_program *p, const char *dir,
+	       struct proc_fd fds[3], int opened[3])
 {
-	const char *paths[3] = { p->stdin_path, p->stdout_path, p->stderr_path };
+	const char *paths[3] = {p->stdin_path, p->stdout_path, p->stderr_path};
 
 	for (int i = 0; i < 3; i++) {
 		opened[i] = -1;
@@ -186,8 +189,8 @@ open_redirects(struct host *h, const af2_program *p, const char *dir, struct pro
 	for (int i = 0; i < 3; i++) {
 		if (!paths[i])
 			continue;
-		opened[i] = open_redirect(dir, paths[i], i ? O_WRONLY | O_CREAT | O_TRUNC
-		                                           : O_RDONLY);
+		opened[i] = open_redirect(dir, paths[i],
+					  i ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY);
 		if (opened[i] < 0)
 			return -1;
 		fds[i].from = opened[i];
@@ -205,9 +208,12 @@ start_program(af2_task *t, const af2_program *p)
 	struct proc_fd fds[3];
 	int opened[3], saved;
 	char **env = NULL;
-	struct proc_spec spec = { .path = path, .dir = dir, .fds = fds, .fd_count = 3,
-		                  .argv = (char *const *)(uintptr_t)p->argv,
-		                  .death_signal = SIGKILL };
+	struct proc_spec spec = {.path = path,
+				 .dir = dir,
+				 .fds = fds,
+				 .fd_count = 3,
+				 .argv = (char *const *)(uintptr_t)p->argv,
+				 .death_signal = SIGKILL};
 	pid_t pid = -1;
 
 	if (!path) {
@@ -236,7 +242,7 @@ fill_exit(af2_task *t, af2_exit *how, int status, const struct rusage *u)
 	how->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 	how->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	how->cpu_seconds = (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
-	                   1e-6 * (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
+			   1e-6 * (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec);
 	how->max_rss = (uint64_t)u->ru_maxrss * 1024;
 	if (how->max_rss > t->max_rss)
 		t->max_rss = how->max_rss;
@@ -247,16 +253,18 @@ fill_exit(af2_task *t, af2_exit *how, int status, const struct rusage *u)
 int
 service_run_program(af2_task *t, const af2_program *program, af2_exit *how)
 {
-	af2_program p = { 0 };
-	af2_exit result = { .struct_size = how->struct_size, .status = -1 };
-	size_t size = how->struct_size < sizeof(result) ? how->struct_size : sizeof(result);
+	af2_program p = {0};
+	af2_exit result = {.struct_size = how->struct_size, .status = -1};
+	size_t size =
+		how->struct_size < sizeof(result) ? how->struct_size : sizeof(result);
 	struct host *h = t->host;
 	struct rusage usage;
 	double start = host_now();
 	int status, rc = -1;
 	pid_t pid;
 
-	memcpy(&p, program, program->struct_size < sizeof(p) ? program->struct_size : sizeof(p));
+	memcpy(&p, program,
+	       program->struct_size < sizeof(p) ? program->struct_size : sizeof(p));
 	if (!p.argv || !p.argv[0]) {
 		result.spawn_errno = EINVAL;
 	} else if (!atomic_load(&h->cancelled) && !atomic_load(&h->ending)) {
@@ -270,7 +278,7 @@ service_run_program(af2_task *t, const af2_program *program, af2_exit *how)
 				rc = atomic_load(&h->cancelled) ? -1 : 0;
 			}
 			capture_tail(&h->capture, result.stderr_tail,
-			             sizeof(result.stderr_tail));
+				     sizeof(result.stderr_tail));
 		}
 	}
 	result.seconds = host_now() - start;
@@ -287,16 +295,17 @@ service_check_exit(af2_task *t, const af2_exit *how, const char *what)
 
 	if (how->spawn_errno)
 		verdict_set(v, AF2_FAIL, AF2_CLASS_SPAWN, "cannot start '%s': %s", what,
-		            strerror(how->spawn_errno));
+			    strerror(how->spawn_errno));
 	else if (how->signal)
-		verdict_set(v, AF2_FAIL, AF2_CLASS_SIGNAL, "'%s' was killed by %s%s%s", what,
-		            proc_signal_name(how->signal, name), colon, line);
+		verdict_set(v, AF2_FAIL, AF2_CLASS_SIGNAL, "'%s' was killed by %s%s%s",
+			    what, proc_signal_name(how->signal, name), colon, line);
 	else if (how->status > 0)
-		verdict_set(v, AF2_FAIL, AF2_CLASS_EXIT, "'%s' ended with status %d%s%s",
-		            what, how->status, colon, line);
+		verdict_set(v, AF2_FAIL, AF2_CLASS_EXIT,
+			    "'%s' ended with status %d%s%s", what, how->status, colon,
+			    line);
 	else if (how->status < 0)
-		verdict_set(v, AF2_FAIL, AF2_CLASS_CANCELLED, "'%s' was not run to its end",
-		            what);
+		verdict_set(v, AF2_FAIL, AF2_CLASS_CANCELLED,
+			    "'%s' was not run to its end", what);
 	else
 		return AF2_OK;
 	t->status = how->status;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `af2flow-host --scan FILE`: load a plugin and print its descriptor as JSON on stdout. Whatever
- * the plugin prints while it is loaded goes to stderr. */
+/* `af2flow-host --scan FILE`: load a plugin and print its descriptor as JSON on
+ * stdout. Whatever the plugin prints while it is loaded goes to stderr. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,14 +15,16 @@ static int
 print_text(int fd, const char *text)
 {
 	return fs_write_all(fd, text, strlen(text)) == 0 &&
-	       fs_write_all(fd, "\n", 1) == 0 ? 0 : -1;
+			       fs_write_all(fd, "\n", 1) == 0
+		       ? 0
+		       : -1;
 }
 
 int
 scan_main(const char *path)
 {
-	struct host h = { .socket = -1 };
-	struct error e = { 0 };
+	struct host h = {.socket = -1};
+	struct error e = {0};
 	char *absolute = path_absolute(NULL, path), *text;
 	int out = fcntl(1, F_DUPFD_CLOEXEC, HOST_FD_BASE), rc;
 	js *v;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of services that plugins call: parameters, inputs, values, telling. Programs, workers
- * and outputs have files of their own. */
+/* The table of services that plugins call: parameters, inputs, values, telling.
+ * Programs, workers and outputs have files of their own. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,10 +11,10 @@
 #include "base/fs.h"
 #include "host/host.h"
 
-enum { LOG_LINES = 10000 };             /* of one attempt; more are dropped, with a word */
+enum { LOG_LINES = 10000 }; /* of one attempt; more are dropped, with a word */
 static const double PROGRESS_EVERY = 0.05; /* seconds between two reports */
 
-/* --- parameters ------------------------------------------------------------------------------ */
+/* --- parameters ------------------------------------------------------------------- */
 
 static const char *
 service_param(af2_task *t, const char *name)
@@ -33,7 +33,7 @@ service_param_number(af2_task *t, const char *name)
 
 static int
 service_param_each(af2_task *t, const char *prefix, size_t i, const char **name,
-                   const char **value)
+		   const char **value)
 {
 	size_t n = strlen(prefix);
 
@@ -61,7 +61,7 @@ service_worker_param(af2_worker *w, const char *name)
 	return "";
 }
 
-/* --- inputs ---------------------------------------------------------------------------------- */
+/* --- inputs ----------------------------------------------------------------------- */
 
 static struct input_port *
 find_input(af2_task *t, const char *port)
@@ -99,8 +99,8 @@ service_input_value(af2_task *t, const char *port, size_t i, const char *name)
 	if (!p || i >= p->count || !*p->items[i].values)
 		return NULL;
 	if (!p->items[i].parsed)
-		p->items[i].parsed = js_parse(p->items[i].values, strlen(p->items[i].values),
-		                              NULL);
+		p->items[i].parsed =
+			js_parse(p->items[i].values, strlen(p->items[i].values), NULL);
 	v = js_get(p->items[i].parsed, name);
 	if (!v)
 		return NULL;
@@ -112,7 +112,7 @@ service_input_value(af2_task *t, const char *port, size_t i, const char *name)
 	return text;
 }
 
-/* --- values ---------------------------------------------------------------------------------- */
+/* --- values ----------------------------------------------------------------------- */
 
 void
 record_number(js **object, const char *name, double value)
@@ -145,14 +145,14 @@ service_measure(af2_task *t, const char *name, double value)
 	record_number(&t->measures, name, value);
 }
 
-/* --- the slot -------------------------------------------------------------------------------- */
+/* --- the slot --------------------------------------------------------------------- */
 
 static const char *
 service_work_dir(af2_task *t)
 {
 	if (task_need_work_dir(t) < 0)
 		verdict_set(&t->bad_output, AF2_FAIL, AF2_CLASS_TRANSIENT,
-		            "cannot make the work directory '%s': %m", t->work_dir);
+			    "cannot make the work directory '%s': %m", t->work_dir);
 	return t->work_dir;
 }
 
@@ -174,14 +174,14 @@ service_memory(af2_task *t)
 	return t->memory;
 }
 
-/* --- telling --------------------------------------------------------------------------------- */
+/* --- telling ---------------------------------------------------------------------- */
 
 void
 host_log(struct host *h, int level, const char *text)
 {
 	unsigned n = atomic_fetch_add(&h->log_lines, 1);
 	struct verdict clean;
-	struct str frame = { 0 };
+	struct str frame = {0};
 	size_t at;
 
 	if (n > LOG_LINES)
@@ -195,7 +195,8 @@ host_log(struct host *h, int level, const char *text)
 		return;
 	}
 	at = proto_begin(&frame, PROTO_LOG);
-	put_u32(&frame, level < AF2_DEBUG || level > AF2_WARN ? AF2_INFO : (uint32_t)level);
+	put_u32(&frame,
+		level < AF2_DEBUG || level > AF2_WARN ? AF2_INFO : (uint32_t)level);
 	put_text(&frame, clean.message);
 	proto_end(&frame, at);
 	host_send(h, &frame);
@@ -220,7 +221,7 @@ service_progress(double fraction, const char *text)
 	struct host *h = host_self();
 	double t = host_now();
 	struct verdict clean;
-	struct str frame = { 0 };
+	struct str frame = {0};
 	size_t at;
 
 	/* A loop may report each of its million steps. */
@@ -290,7 +291,7 @@ service_setup_fail(af2_worker *w, af2_class cls, const char *format, ...)
 	return AF2_FAIL;
 }
 
-/* --- fingerprints, places -------------------------------------------------------------------- */
+/* --- fingerprints, places --------------------------------------------------------- */
 
 static void
 service_fingerprint_add(af2_task *t, const char *name, const char *value)
@@ -318,7 +319,7 @@ service_fingerprint_file(af2_task *t, const char *path)
 static const char *
 service_data_dir(void)
 {
-	static const char *const places[] = { "python", "../python" };
+	static const char *const places[] = {"python", "../python"};
 	struct host *h = host_self();
 	const char *given = getenv("AF2FLOW_DATA_DIR");
 	char *dir;

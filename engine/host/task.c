@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One attempt as the host sees it: decoded from a frame, and turned into the answer. The order of
- * fields is that of task_put and result_get in exec/local_wire.c. */
+/* One attempt as the host sees it: decoded from a frame, and turned into the answer.
+ * The order of fields is that of task_put and result_get in exec/local_wire.c. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 #include "host/host.h"
 
-/* --- decoding ------------------------------------------------------------------------------- */
+/* --- decoding --------------------------------------------------------------------- */
 
 static void
 get_params(af2_task *t, struct reader *r)
@@ -80,7 +80,8 @@ get_outputs(af2_task *t, struct reader *r)
 af2_task *
 task_new(struct host *h, char *payload, size_t size)
 {
-	struct reader r = { (unsigned char *)payload, (unsigned char *)payload + size, 0 };
+	struct reader r = {(unsigned char *)payload, (unsigned char *)payload + size,
+			   0};
 	af2_task *t = xcalloc(1, sizeof(*t));
 
 	t->host = h;
@@ -128,7 +129,7 @@ task_free(af2_task *t)
 	free(t);
 }
 
-/* --- looking up ----------------------------------------------------------------------------- */
+/* --- looking up ------------------------------------------------------------------- */
 
 const char *
 task_param(const af2_task *t, const char *name)
@@ -139,7 +140,7 @@ task_param(const af2_task *t, const char *name)
 	return "";
 }
 
-/* --- the answer ----------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------- */
 
 /* One clean line: control characters become blanks, bytes that are no UTF-8 '?'. */
 static void
@@ -164,7 +165,7 @@ clean_line(char *s)
 
 void
 verdict_vset(struct verdict *v, int outcome, int cls, const char *format,
-             __builtin_va_list ap)
+	     __builtin_va_list ap)
 {
 	v->outcome = outcome;
 	v->cls = cls;
@@ -193,7 +194,7 @@ put_json(struct str *out, const js *object)
 
 void
 task_put_result(struct str *out, const af2_task *t, const struct verdict *v,
-                double seconds, double cpu_seconds, int captured)
+		double seconds, double cpu_seconds, int captured)
 {
 	int is_ok = v->outcome == AF2_OK;
 	int is_process = v->cls == AF2_CLASS_EXIT || v->cls == AF2_CLASS_SIGNAL;

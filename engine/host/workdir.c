@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The work directory of a task: made when it is first needed, gone afterwards. Making and
- * removing a folder costs 0.1 ms on a journalling file system, a rename 3 us: so one that was
- * left empty waits as ".host-PID" beside it for the next task. */
+/* The work directory of a task: made when it is first needed, gone afterwards.
+ * Making and removing a folder costs 0.1 ms on a journalling file system, a rename 3
+ * us: so one that was left empty waits as ".host-PID" beside it for the next task. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

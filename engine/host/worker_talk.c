@@ -5,23 +5,40 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "host/host.h"
 
-enum { LARGEST_FRAME = 64 << 20 };
+enum { LARGEST_FRAME = 64 << 20, NO_PIDFD_POLL = 50 /* ms */ };
 
-/* Wait until `fd` is ready. TALK_DIED if the worker ended first (its end may be held open by a
- * process it left behind, so end of file alone is not enough). */
+int
+worker_is_dead(const af2_process *p)
+{
+	siginfo_t si = {0};
+
+	return waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	       si.si_pid == p->pid;
+}
+
+/* Wait until `fd` is ready. TALK_DIED if the worker ended first (its end may be held
+ * open by a process it left behind, so end of file alone is not enough). */
 static enum talk
 wait_ready(const af2_process *p, int fd, short events)
 {
-	struct pollfd v[2] = { { .fd = fd, .events = events },
-		               { .fd = p->pidfd, .events = POLLIN } };
+	struct pollfd v[2] = {{.fd = fd, .events = events},
+			      {.fd = p->pidfd, .events = POLLIN}};
 
-	while (poll(v, 2, -1) < 0 && errno == EINTR)
-		;
+	int rc;
+
+	do {
+		rc = poll(v, 2, p->pidfd < 0 ? NO_PIDFD_POLL : -1);
+		if (rc == 0 && worker_is_dead(p)) {
+			poll(v, 1, 0);
+			break;
+		}
+	} while (rc == 0 || (rc < 0 && errno == EINTR));
 	/* What it wrote before it died still counts. */
 	if (v[0].revents & events)
 		return TALK_OK;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Workers: programs that live as long as the host and answer framed requests. Requests go to the
- * worker's descriptor 3, replies come from its 4. */
+/* Workers: programs that live as long as the host and answer framed requests.
+ * Requests go to the worker's descriptor 3, replies come from its 4. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +15,22 @@
 #include "exec/proc.h"
 #include "host/host.h"
 
-/* --- judging ---------------------------------------------------------------------------------- */
+/* Seconds that a worker which closed its end may take to die. */
+static const double DEATH_PATIENCE = 1;
+
+/* --- judging ---------------------------------------------------------------------- */
+
+/* Wait until it has ended, at most `seconds`. 1 if it has. */
+static int
+wait_dead(const af2_process *p, double seconds)
+{
+	double until = host_now() + seconds;
+	int is_dead;
+
+	while (!(is_dead = worker_is_dead(p)) && host_now() < until)
+		usleep(2000);
+	return is_dead;
+}
 
 /* The worker is gone, or ends now: how it died, as a verdict. */
 static void
@@ -29,18 +43,13 @@ judge_death(af2_process *p, struct verdict *v, int *status_out, int *signal_out)
 	int status = 0;
 
 	if (p->pid == 0) {
-		verdict_set(v, AF2_FAIL, AF2_CLASS_EXIT, "worker '%s' has ended before", p->name);
+		verdict_set(v, AF2_FAIL, AF2_CLASS_EXIT, "worker '%s' has ended before",
+			    p->name);
 		return;
 	}
 	/* It closed its end: if that was not by dying, it is no use any more. */
-	for (int i = 0; i < 50; i++) {
-		struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
-
-		if (poll(&end, 1, 20) > 0)
-			break;
-		if (i == 49)
-			kill(-p->pid, SIGKILL);
-	}
+	if (!wait_dead(p, DEATH_PATIENCE))
+		kill(-p->pid, SIGKILL);
 	if (child_wait(h, p->pid, &status, &usage) < 0)
 		status = SIGKILL;
 	p->pid = 0;
@@ -50,13 +59,15 @@ judge_death(af2_process *p, struct verdict *v, int *status_out, int *signal_out)
 	if (WIFSIGNALED(status)) {
 		*signal_out = WTERMSIG(status);
 		*status_out = -1;
-		verdict_set(v, AF2_FAIL, AF2_CLASS_SIGNAL, "worker '%s' was killed by %s%s%s",
-		            p->name, proc_signal_name(WTERMSIG(status), name), colon, line);
+		verdict_set(v, AF2_FAIL, AF2_CLASS_SIGNAL,
+			    "worker '%s' was killed by %s%s%s", p->name,
+			    proc_signal_name(WTERMSIG(status), name), colon, line);
 	} else {
 		*signal_out = 0;
 		*status_out = WEXITSTATUS(status);
-		verdict_set(v, AF2_FAIL, AF2_CLASS_EXIT, "worker '%s' ended with status %d%s%s",
-		            p->name, WEXITSTATUS(status), colon, line);
+		verdict_set(v, AF2_FAIL, AF2_CLASS_EXIT,
+			    "worker '%s' ended with status %d%s%s", p->name,
+			    WEXITSTATUS(status), colon, line);
 	}
 }
 
@@ -70,26 +81,27 @@ judge_reply(const af2_process *p, const js *reply, const char *good, struct verd
 
 	if (cls && c > AF2_CLASS_NONE)
 		verdict_set(v, AF2_FAIL, c, "%s",
-		            js_get_text(reply, "message", "the worker gave no reason"));
+			    js_get_text(reply, "message", "the worker gave no reason"));
 	else if (cls)
 		verdict_set(v, AF2_FAIL, AF2_CLASS_PLUGIN_CRASH,
-		            "worker '%s' failed with the unknown class '%s': %s", p->name, cls,
-		            js_get_text(reply, "message", ""));
+			    "worker '%s' failed with the unknown class '%s': %s",
+			    p->name, cls, js_get_text(reply, "message", ""));
 	else if (skip)
 		verdict_set(v, AF2_SKIP, AF2_CLASS_NONE, "%s", skip);
 	else if (!js_get_bool(reply, good, 0))
 		verdict_set(v, AF2_FAIL, AF2_CLASS_PLUGIN_CRASH,
-		            "bad reply of worker '%s': none of %s, fail, skip", p->name, good);
+			    "bad reply of worker '%s': none of %s, fail, skip", p->name,
+			    good);
 }
 
 static void
 judge_bad(const af2_process *p, const struct error *e, struct verdict *v)
 {
-	verdict_set(v, AF2_FAIL, AF2_CLASS_PLUGIN_CRASH, "bad reply of worker '%s': %s", p->name,
-	            error_is_set(e) ? e->text : "not a JSON object");
+	verdict_set(v, AF2_FAIL, AF2_CLASS_PLUGIN_CRASH, "bad reply of worker '%s': %s",
+		    p->name, error_is_set(e) ? e->text : "not a JSON object");
 }
 
-/* --- starting --------------------------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------------- */
 
 static int
 high_pipe(int fds[2])
@@ -103,17 +115,20 @@ high_pipe(int fds[2])
 
 static pid_t
 spawn_worker(struct host *h, const char *path, const char *const *argv,
-             const char *const *env, int request, int reply)
+	     const char *const *env, int request, int reply)
 {
-	const struct proc_fd fds[] = { { 0, 0 },
-		                       { h->capture.streams[0].write_fd, 1 },
-		                       { h->capture.streams[1].write_fd, 2 },
-		                       { request, 3 },
-		                       { reply, 4 } };
+	const struct proc_fd fds[] = {{0, 0},
+				      {h->capture.streams[0].write_fd, 1},
+				      {h->capture.streams[1].write_fd, 2},
+				      {request, 3},
+				      {reply, 4}};
 	char **merged = proc_environ(env);
-	struct proc_spec spec = { .path = path, .argv = (char *const *)(uintptr_t)argv,
-		                  .env = merged, .fds = fds, .fd_count = 5,
-		                  .death_signal = SIGKILL };
+	struct proc_spec spec = {.path = path,
+				 .argv = (char *const *)(uintptr_t)argv,
+				 .env = merged,
+				 .fds = fds,
+				 .fd_count = 5,
+				 .death_signal = SIGKILL};
 	pid_t pid = child_spawn(h, &spec, 1);
 	int saved = errno;
 
@@ -132,7 +147,7 @@ set_nonblocking(int fd)
 static int
 greet(af2_process *p, struct verdict *v)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	js *greeting = NULL;
 	int status, signo;
 
@@ -157,7 +172,7 @@ af2_process *
 service_start_worker(af2_worker *w, const char *const *argv, const char *const *env)
 {
 	struct host *h = w->host;
-	int request[2] = { -1, -1 }, reply[2] = { -1, -1 };
+	int request[2] = {-1, -1}, reply[2] = {-1, -1};
 	const char *path = argv && argv[0] ? service_find_program(argv[0]) : NULL;
 	af2_process *p = xcalloc(1, sizeof(*p));
 
@@ -167,8 +182,9 @@ service_start_worker(af2_worker *w, const char *const *argv, const char *const *
 	if (path && high_pipe(request) == 0 && high_pipe(reply) == 0)
 		p->pid = spawn_worker(h, path, argv, env, request[0], reply[1]);
 	if (p->pid < 0) {
-		verdict_set(&w->verdict, AF2_FAIL, AF2_CLASS_SPAWN, "cannot start '%s': %s",
-		            argv && argv[0] ? argv[0] : "", strerror(errno));
+		verdict_set(&w->verdict, AF2_FAIL, AF2_CLASS_SPAWN,
+			    "cannot start '%s': %s", argv && argv[0] ? argv[0] : "",
+			    strerror(errno));
 		for (int i = 0; i < 2; i++) {
 			close(request[i]);
 			close(reply[i]);
@@ -190,7 +206,7 @@ service_start_worker(af2_worker *w, const char *const *argv, const char *const *
 	return greet(p, &w->verdict) == 0 ? p : NULL;
 }
 
-/* --- calling ---------------------------------------------------------------------------------- */
+/* --- calling ---------------------------------------------------------------------- */
 
 static js *
 args_object(const char *const *args)
@@ -276,8 +292,8 @@ measure_worker(af2_task *t, af2_process *p)
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)p->pid);
 	text = fs_read_file(path, 0, NULL, NULL);
 	at = text ? strrchr(text, ')') : NULL;
-	if (at && sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-	                 &sys) == 2) {
+	if (at && sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			 &user, &sys) == 2) {
 		cpu = (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
 		t->worker_cpu += cpu - p->cpu;
 		p->cpu = cpu;
@@ -299,13 +315,14 @@ measure_worker(af2_task *t, af2_process *p)
 static void
 exchange(af2_task *t, af2_process *p, js *request, struct verdict *v)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	js *reply = NULL;
 	enum talk rc = p->pid > 0 ? TALK_OK : TALK_DIED;
 
 	if (rc == TALK_OK) {
 		rc = worker_send(p, request);
-		/* A worker that failed on its own may have said why before it closed. */
+		/* A worker that failed on its own may have said why before it
+		 * closed. */
 		if (rc == TALK_OK)
 			rc = worker_receive(p, &reply, &e);
 	}
@@ -324,17 +341,17 @@ exchange(af2_task *t, af2_process *p, js *request, struct verdict *v)
 af2_outcome
 service_call(af2_task *t, af2_process *p, const char *method, const char *const *args)
 {
-	struct verdict v = { 0 };
+	struct verdict v = {0};
 	js *request;
 
 	if (!p) {
 		verdict_set(&t->verdict, AF2_FAIL, AF2_CLASS_PERMANENT,
-		            "no worker was started for '%s'", method);
+			    "no worker was started for '%s'", method);
 		return AF2_FAIL;
 	}
 	if (task_need_work_dir(t) < 0) {
 		verdict_set(&t->verdict, AF2_FAIL, AF2_CLASS_TRANSIENT,
-		            "cannot make the work directory '%s': %m", t->work_dir);
+			    "cannot make the work directory '%s': %m", t->work_dir);
 		return AF2_FAIL;
 	}
 	request = make_request(t, method, args);
@@ -355,12 +372,9 @@ workers_end(struct host *h, double patience)
 	for (af2_process *p = h->processes; p; p = p->next)
 		close(p->request_fd);
 	for (af2_process *p = h->processes; p; p = next) {
-		struct pollfd end = { .fd = p->pidfd, .events = POLLIN };
-		double left = until - host_now();
-
 		next = p->next;
 		if (p->pid > 0)
-			poll(&end, 1, left > 0 ? (int)(left * 1e3) : 0);
+			wait_dead(p, until - host_now());
 		close(p->reply_fd);
 		close(p->pidfd);
 		free((char *)(uintptr_t)p->name);

@@ -18,8 +18,8 @@
 #endif
 
 enum key_type {
-	KEY_PATH,  /* char *, one path, against the file's folder */
-	KEY_PATHS, /* char *, folders separated by ':', each against the file's folder */
+	KEY_PATH,    /* char *, one path, against the file's folder */
+	KEY_PATHS,   /* char *, folders separated by ':', against the file's folder */
 	KEY_SECONDS, /* double */
 	KEY_SIZE,    /* uint64_t */
 	KEY_COUNT    /* int, from 0 */

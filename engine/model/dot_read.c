@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "model/dot_token.h"
+#include "model/dot_feed.h"
 
 /* Lines of the objects of one kind, by the order in which they were made. */
 struct lines {
@@ -27,72 +27,12 @@ struct feed {
 	Agdisc_t disc;
 	Agiddisc_t id;
 	Agiodisc_t io;
-	struct dot_scan scan;
-	struct dot_token token;
-	int newlines;  /* still to be given before the token */
-	size_t given;  /* bytes of the token given; len + 1: the blank behind it too */
-	int last_line; /* line of the last token outside [...] before this one */
-	int brackets;
-	int started;
+	struct dot_feed text;
 	struct lines nodes, edges;
 	int too_many;
 };
 
 /* --- the disciplines -------------------------------------------------------------- */
-
-static int
-next_token(struct feed *f)
-{
-	int line = f->started ? f->token.end_line : 1;
-
-	if (f->started) {
-		int open = f->token.kind == DOT_PUNCT && *f->token.s == '[';
-		int close = f->token.kind == DOT_PUNCT && *f->token.s == ']';
-
-		f->brackets += open - close;
-		if (!f->brackets && !close)
-			f->last_line = f->token.line;
-	}
-	if (f->too_many || !dot_next(&f->scan, &f->token))
-		return 0;
-	f->started = 1;
-	f->newlines = f->token.line - line;
-	f->given = 0;
-	return 1;
-}
-
-/* At most one token a call, so that we know how far the parser has come. */
-static int
-feed_read(void *chan, char *buf, int size)
-{
-	struct feed *f = chan;
-	size_t room = (size_t)size, n = 0, m;
-
-	if (f->started && f->token.kind == DOT_END)
-		return 0;
-	if (!f->started || (f->newlines == 0 && f->given > f->token.len)) {
-		if (!next_token(f)) {
-			f->token.kind = DOT_END;
-			f->started = 1;
-			return 0;
-		}
-	}
-	for (; f->newlines > 0 && n < room; f->newlines--)
-		buf[n++] = '\n';
-	if (f->given < f->token.len && n < room) {
-		m = f->token.len - f->given;
-		if (m > room - n)
-			m = room - n;
-		memcpy(buf + n, f->token.s + f->given, m);
-		f->given += m;
-		n += m;
-	}
-	if (f->given == f->token.len && n < room) {
-		buf[n++] = ' '; /* ends the token: the scanner need not look further */
-		f->given++;
-	}
-	return (int)n;
-}
 
 /* State of the id discipline: cgraph's own, and ours. */
 struct ids {
@@ -121,14 +61,15 @@ ids_map(void *state, int type, char *name, IDTYPE *id, int create)
 	long found;
 
 	if (create && type == AGEDGE && f->edges.count >= DOT_MAX_EDGES) {
-		f->too_many = 1;
+		f->too_many = f->text.stop = 1;
 		return 0;
 	}
 	found = AgIdDisc.map(s->inner, type, name, id, create);
 	if (create && found && l) {
 		GROW(l->v, l->count, l->cap);
-		l->v[l->count++] = f->last_line;
-		f->too_many |= f->nodes.count > DOT_MAX_NODES;
+		l->v[l->count++] = f->text.last_line;
+		if (f->nodes.count > DOT_MAX_NODES)
+			f->too_many = f->text.stop = 1;
 	}
 	return found;
 }
@@ -168,11 +109,10 @@ static void
 feed_init(struct feed *f, const char *text, size_t len)
 {
 	memset(f, 0, sizeof *f);
-	dot_scan_init(&f->scan, text, len);
-	f->last_line = 1;
+	dot_feed_init(&f->text, text, len);
 	f->id = (Agiddisc_t){ids_open,  ids_map,   ids_alloc,   ids_free,
 			     ids_print, ids_close, ids_register};
-	f->io.afread = feed_read;
+	f->io.afread = dot_feed_read;
 	f->disc.id = &f->id;
 	f->disc.io = &f->io;
 }
@@ -207,7 +147,7 @@ parser_error(const char *path, const struct feed *f, struct diags *diags)
 	const char *hint = NULL;
 
 	if (f->too_many) {
-		diags_add(diags, SEV_ERROR, path, f->last_line, NULL, NULL,
+		diags_add(diags, SEV_ERROR, path, f->text.last_line, NULL, NULL,
 			  "too large: more than %u nodes or %u edges", DOT_MAX_NODES,
 			  DOT_MAX_EDGES);
 	} else if (message && strstr(message, "exhausted")) {
@@ -440,7 +380,7 @@ parse(const char *path, struct feed *f, struct diags *diags)
 	agreseterrors();
 	agsetfile((char *)path);
 	agreadline(1);
-	g = agread(f, &f->disc);
+	g = agread(&f->text, &f->disc);
 	if (!g || agerrors() || f->too_many) {
 		parser_error(path, f, diags);
 	} else if (!agisdirected(g) || agisstrict(g)) {
@@ -448,12 +388,8 @@ parse(const char *path, struct feed *f, struct diags *diags)
 			  "a workflow begins with: digraph NAME {",
 			  "an undirected or strict graph is no workflow");
 	}
-	if (!f->started || f->token.kind != DOT_END) {
-		f->scan.pos = f->scan.len;
-		f->newlines = 0;
-		f->given = f->token.len + 1;
-	}
-	while ((more = agread(f, &f->disc)))
+	dot_feed_end(&f->text);
+	while ((more = agread(&f->text, &f->disc)))
 		agclose(more);
 	agreseterrors();
 	agsetfile(NULL);

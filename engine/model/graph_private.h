@@ -63,6 +63,27 @@ struct graph_list {
 	uint32_t first, count;
 };
 
+/* A new link in front of `next`. */
+uint32_t graph_link_new(struct graph *g, uint32_t next, uint32_t target, int to_group,
+                        int kind);
+/* A key of an edge and some of its producer's value ids; returns its bytes. */
+size_t graph_edge_key(uint32_t *key, int edge, const uint32_t *ids, size_t count);
+/* Is variable `name` of the producer kept: not gathered, and for a hint shared? */
+int graph_edge_keeps(const struct graph *g, const struct wf_edge *e, uint32_t name);
+/* Does the edge go through groups (many and hint inputs)? */
+int graph_edge_grouped(const struct graph *g, const struct wf_edge *e);
+/* The group of an edge for the kept values of its producer, in the producer's order. */
+uint32_t graph_group_at(struct graph *g, int edge, const uint32_t *kept, size_t count);
+/* What a producer's final state means on an input of this kind. */
+int graph_verdict(int state, int kind, int alternative);
+/* Change a task's state and the counts. */
+void graph_move(struct graph *g, uint32_t t, int state);
+/* The worst verdict counts. */
+void graph_judge(struct task *t, int verdict, uint32_t cause);
+/* One thing that a task, or a group, waited for is settled. */
+void graph_met(struct graph *g, uint32_t t, int verdict, uint32_t cause);
+void graph_group_met(struct graph *g, uint32_t group, int verdict, uint32_t cause);
+
 /* Position of variable id `name` in a node's variables, or -1. */
 int graph_var(const struct graph_node *n, uint32_t name);
 

@@ -14,10 +14,12 @@
 #include "base/str.h"
 
 enum {
-	SUBST_LAST = 1, /* unknown names are errors, "$${" becomes "${" */
-	SUBST_ARGV =
-		2, /* ${in.X} ${out.X} ${cpus} ${gpus} ${memory} and "$${" stay for the plugin */
-	SUBST_WORDS = 4 /* split by POSIX quoting first, so that no value splits */
+	/* Unknown names are errors, "$${" becomes "${". */
+	SUBST_LAST = 1,
+	/* ${in.X} ${out.X} ${cpus} ${gpus} ${memory} and "$${" stay for the plugin. */
+	SUBST_ARGV = 2,
+	/* Split by POSIX quoting first, so that no value splits. */
+	SUBST_WORDS = 4
 };
 
 /* The text of a name, or NULL if there is no such name. */

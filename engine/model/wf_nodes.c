@@ -6,7 +6,6 @@
 #include "base/str.h"
 #include "model/attributes.h"
 #include "model/param_value.h"
-#include "model/stage_parts.h"
 #include "model/substitute.h"
 #include "model/workflow_parts.h"
 
@@ -255,50 +254,6 @@ by_def(const void *a, const void *b)
 	return x->def != y->def ? (x->def < y->def ? -1 : 1) : strcmp(x->name, y->name);
 }
 
-/* --- ports ------------------------------------------------------------------------ */
-
-static void
-copy_ports(struct stage_port **to, size_t *count, const struct stage_port *from,
-	   size_t n)
-{
-	*to = xcalloc(n + 1, sizeof **to);
-	for (*count = 0; *count < n; ++*count)
-		stage_port_copy(&(*to)[*count], &from[*count]);
-}
-
-/* Ports that parameters of type AF2_PORTS_* add. */
-static void
-computed_ports(struct loader *l, struct wf_node *n)
-{
-	for (size_t i = 0; i < n->stage->param_count; i++) {
-		const struct stage_param *def = &n->stage->params[i];
-		const char *text = def->default_value;
-		struct error e = {0};
-		int rc, vary = 0;
-
-		if (def->type != AF2_PORTS_IN && def->type != AF2_PORTS_OUT)
-			continue;
-		for (size_t k = 0; k < n->param_count; k++)
-			if (n->params[k].def == (int)i) {
-				text = n->params[k].value;
-				vary = n->params[k].vary;
-			}
-		if (vary) {
-			load_error(l, n->line, def->name, NULL,
-				   "'%s': ports cannot depend on a branch variable",
-				   def->name);
-			continue;
-		}
-		if (def->type == AF2_PORTS_IN)
-			rc = ports_parse(text, 0, &n->inputs, &n->input_count, &e);
-		else
-			rc = ports_parse(text, 1, &n->outputs, &n->output_count, &e);
-		if (rc < 0)
-			load_error(l, n->line, def->name, e.hint, "'%s': %s", def->name,
-				   e.text);
-	}
-}
-
 /* --- nodes ------------------------------------------------------------------------ */
 
 static const char *
@@ -354,11 +309,7 @@ load_node(struct loader *l, size_t i)
 	if (n->param_count)
 		qsort(n->params, n->param_count, sizeof *n->params, by_def);
 	check_retries(l, n);
-	copy_ports(&n->inputs, &n->input_count, n->stage->inputs,
-		   n->stage->input_count);
-	copy_ports(&n->outputs, &n->output_count, n->stage->outputs,
-		   n->stage->output_count);
-	computed_ports(l, n);
+	load_ports(l, n);
 }
 
 void

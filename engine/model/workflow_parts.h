@@ -30,17 +30,14 @@ struct loader {
 	unsigned char *visits; /* of parameters: 0 new, 1 under way, 2 done */
 	struct pending_in *pending;
 	size_t pending_count, pending_cap;
-	unsigned char *
-		unjoined; /* per node: an edge to it failed, so inputs may seem to lack one */
+	/* Per node: an edge to it failed, so inputs may seem to lack one. */
+	unsigned char *unjoined;
 	int unsure;       /* an error hides names: unknown ones would be its echo */
 };
 
-/* An error or warning at a line of the workflow file. */
+/* An error at a line of the workflow file. */
 #define load_error(l, line, token, hint, ...)                                          \
 	diags_add((l)->diags, SEV_ERROR, (l)->w->given, line, token, hint, __VA_ARGS__)
-#define load_warning(l, line, token, hint, ...)                                        \
-	diags_add((l)->diags, SEV_WARNING, (l)->w->given, line, token, hint,           \
-		  __VA_ARGS__)
 /* An owned hint "did you mean 'x'?", or NULL if nothing is near. */
 char *did_you_mean(const char *word, const char *const *candidates);
 /* The names of a set as a NULL-terminated list that borrows them; free() the list. */
@@ -59,6 +56,8 @@ const char *load_base(const struct loader *l, const char *text);
 
 /* wf_nodes.c: nodes, their plugins, attributes and ports. */
 void load_nodes(struct loader *l);
+/* wf_ports.c */
+void load_ports(struct loader *l, struct wf_node *n);
 /* expand_parse.c: a node's own variables from its expand attribute. */
 void load_expand(struct loader *l, int node, int line, const char *text);
 /* Resolve "in NODE.PORT" of all nodes. */

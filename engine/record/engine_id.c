@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A process is known by its host, pid and start time: a pid alone is used again. Start time and
- * pid come from /proc/PID/stat.
+/* A process is known by its host, pid and start time: a pid alone is used again.
+ * Start time and pid come from /proc/PID/stat.
  */
 #include "record/engine_id.h"
 
@@ -30,8 +30,8 @@ read_line(const char *path, char *buf, size_t size)
 	buf[strcspn(buf, "\n")] = '\0';
 }
 
-/* Field 22, counted from behind the command's closing bracket (it may hold anything). 0: no
- * such process, or a zombie. */
+/* Field 22, counted from behind the command's closing bracket (it may hold
+ * anything). 0: no such process, or a zombie. */
 static uint64_t
 start_time(int pid)
 {
@@ -84,8 +84,8 @@ engine_self(struct engine_id *id)
 	id->start = start_time(id->pid);
 	if (getrandom(&r, sizeof r, 0) < 0)
 		r = (uint32_t)time(NULL);
-	snprintf(id->name, sizeof id->name, "%s-%d-%" PRIu64 "-%08" PRIx32, id->host, id->pid,
-		 id->start, r);
+	snprintf(id->name, sizeof id->name, "%s-%d-%" PRIu64 "-%08" PRIx32, id->host,
+		 id->pid, id->start, r);
 }
 
 int
@@ -125,7 +125,8 @@ engine_parse(const char *name, struct engine_id *out)
 	start = random ? cut(copy) : NULL;
 	pid = start ? cut(copy) : NULL;
 	if (!pid || strlen(random) != 8 || strlen(copy) >= sizeof out->host ||
-	    parse_int(pid, &p) < 0 || parse_int(start, &s) < 0 || p <= 0 || p > INT32_MAX)
+	    parse_int(pid, &p) < 0 || parse_int(start, &s) < 0 || p <= 0 ||
+	    p > INT32_MAX)
 		return -1;
 	strcpy(out->host, copy);
 	strcpy(out->name, name);
@@ -137,7 +138,7 @@ engine_parse(const char *name, struct engine_id *out)
 int
 engine_lock(int fd)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int rc = fcntl(fd, F_OFD_SETLK, &fl);
 
 	if (rc < 0 && errno == EACCES)
@@ -148,7 +149,7 @@ engine_lock(int fd)
 int
 engine_is_locked(int fd)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock fl = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	if (fcntl(fd, F_OFD_GETLK, &fl) < 0)
 		return -1;

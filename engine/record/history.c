@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading a run's journal into tasks and attempts.
  *
- * Each event changes the state of its task; the last one counts. Unknown events and members are
- * passed over, missing ones have their defaults: a journal may be of another version, or have
- * lost lines. A start of the engine ends what an earlier one left open (lost), and sets tasks
- * that are not done back to waiting, since each start gives them their full retries.
+ * Each event changes the state of its task; the last one counts. Unknown events and
+ * members are passed over, missing ones have their defaults: a journal may be of
+ * another version, or have lost lines. A start of the engine ends what an earlier
+ * one left open (lost), and sets tasks that are not done back to waiting, since each
+ * start gives them their full retries.
  */
 #include "record/history.h"
 
@@ -94,9 +95,8 @@ split_label(struct history_task *t, const char *label)
 
 /* The event's task, made if it is new; NULL if the event names none. */
 static struct history_task *
-task_of(struct reading *r, const js *event)
+task_labelled(struct reading *r, const char *label)
 {
-	const char *label = js_get_text(event, "task", "");
 	struct history *h = r->h;
 	struct history_task *t;
 	uint64_t *index;
@@ -112,12 +112,18 @@ task_of(struct reading *r, const js *event)
 	GROW(r->attempt_caps, h->task_count, r->caps_cap);
 	r->attempt_caps[h->task_count] = 0;
 	t = &h->tasks[h->task_count++];
-	*t = (struct history_task){ .label = xstrdup(label) };
+	*t = (struct history_task){.label = xstrdup(label)};
 	split_label(t, label);
 	set_text(&t->state, "waiting");
 	set_text(&t->why, "");
 	set_text(&t->key, "");
 	return t;
+}
+
+static struct history_task *
+task_of(struct reading *r, const js *event)
+{
+	return task_labelled(r, js_get_text(event, "task", ""));
 }
 
 static struct history_attempt *
@@ -140,7 +146,7 @@ new_attempt(struct reading *r, struct history_task *t, int number)
 		t->attempts = xrealloc(t->attempts, *cap, sizeof *t->attempts);
 	}
 	a = &t->attempts[t->attempt_count++];
-	*a = (struct history_attempt){ .number = number };
+	*a = (struct history_attempt){.number = number};
 	set_text(&a->outcome, "running");
 	set_text(&a->cls, "");
 	set_text(&a->message, "");
@@ -155,7 +161,7 @@ is_open(const struct history_attempt *a)
 	return strcmp(a->outcome, "running") == 0;
 }
 
-/* --- events ------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------- */
 
 /* No end will come any more for what is open. */
 static void
@@ -197,6 +203,23 @@ on_run_start(struct reading *r, const js *event)
 	set_text(&h->reason, "");
 }
 
+/* Many tasks at once: results that stood in the store. What this run made itself stays "done". */
+static void
+on_states(struct reading *r, const js *event)
+{
+	const char *state = js_get_text(event, "state", "");
+	const js *tasks = js_get(event, "tasks");
+
+	for (size_t i = 0; state[0] && i < js_count(tasks); i++) {
+		struct history_task *t = task_labelled(r, js_as_text(js_at(tasks, i), ""));
+
+		if (!t || strcmp(t->state, "done") == 0)
+			continue;
+		set_text(&t->state, state);
+		set_text(&t->why, "");
+	}
+}
+
 static void
 on_run_end(struct reading *r, const js *event)
 {
@@ -231,8 +254,10 @@ static const char *
 state_after(const char *outcome)
 {
 	static const char *const pairs[][2] = {
-		{ "ok", "done" },	      { "failed", "failed" },
-		{ "skipped", "skipped" },     { "cancelled", "cancelled" },
+		{"ok", "done"},
+		{"failed", "failed"},
+		{"skipped", "skipped"},
+		{"cancelled", "cancelled"},
 	};
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++)
@@ -290,7 +315,8 @@ on_retry(struct reading *r, const js *event)
 	if (!t)
 		return;
 	format_duration(js_get_real(event, "delay", 0), delay);
-	why = xasprintf("attempt %d after %s", (int)js_get_int(event, "attempt", 0), delay);
+	why = xasprintf("attempt %d after %s", (int)js_get_int(event, "attempt", 0),
+			delay);
 	set_text(&t->state, "waiting");
 	set_text(&t->why, why);
 	free(why);
@@ -316,8 +342,13 @@ on_event(void *arg, const js *event)
 		const char *name;
 		void (*fn)(struct reading *r, const js *event);
 	} handlers[] = {
-		{ "run-start", on_run_start }, { "start", on_start }, { "end", on_end },
-		{ "retry", on_retry },	       { "state", on_state }, { "run-end", on_run_end },
+		{"run-start", on_run_start},
+		{"start", on_start},
+		{"end", on_end},
+		{"retry", on_retry},
+		{"state", on_state},
+		{"states", on_states},
+		{"run-end", on_run_end},
 	};
 	const char *name = js_get_text(event, "event", "");
 
@@ -326,7 +357,7 @@ on_event(void *arg, const js *event)
 			handlers[i].fn(arg, event);
 }
 
-/* --- the whole ---------------------------------------------------------------------------- */
+/* --- the whole -------------------------------------------------------------------- */
 
 static void
 count_lost(struct history_task *t)
@@ -341,8 +372,9 @@ count_lost(struct history_task *t)
 struct history *
 history_read(const char *run_path, struct error *e)
 {
-	struct reading r = { .h = xcalloc(1, sizeof *r.h) };
-	/* Asked first: an engine that ends in between has written its last event then. */
+	struct reading r = {.h = xcalloc(1, sizeof *r.h)};
+	/* Asked first: an engine that ends in between has written its last event
+	 * then. */
 	int held = rundir_is_held(run_path), rc = 0;
 	char *path = path_join(run_path, "journal");
 

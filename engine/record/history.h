@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * history: what a run's journal tells, task by task: for status, log, graph, and for going on
- * with attempt numbers.
+ * history: what a run's journal tells, task by task: for status, log, graph, and for
+ * going on with attempt numbers.
  */
 #ifndef RECORD_HISTORY_H
 #define RECORD_HISTORY_H
@@ -13,7 +13,8 @@
 
 struct history_attempt {
 	int number;
-	char *outcome; /* ok failed skipped cancelled lost (no end event) running (engine alive) */
+	char *outcome; /* ok failed skipped cancelled; without an end event: running
+	                  (its engine lives) or lost */
 	char *cls, *message;
 	int status, signal;
 	double started, seconds, cpu_seconds; /* started: Unix time */
@@ -24,7 +25,8 @@ struct history_attempt {
 struct history_task {
 	char *label;   /* "predict[model=3]" */
 	char *node, *branch; /* "predict", "model=3" */
-	char *state;   /* waiting running done cached failed skipped off blocked cancelled lost */
+	char *state;   /* waiting running done cached failed skipped off blocked
+	                  cancelled lost */
 	char *why;
 	char *key;     /* hex or "" */
 	struct history_attempt *attempts;
@@ -35,7 +37,7 @@ struct history {
 	struct history_task *tasks; /* order of first mention */
 	size_t task_count;
 	struct map by_label;
-	double started, ended; /* of the last run of the engine; ended 0: not (cleanly) */
+	double started, ended; /* the engine's last run; ended 0: not (cleanly) */
 	int exit;              /* -1: none */
 	char *reason;
 	int engine_pid;
@@ -43,7 +45,8 @@ struct history {
 	size_t damaged;        /* journal lines passed over */
 	size_t runs;           /* how often the engine was started */
 };
-/* Read runs/NAME/journal. NULL with the error set if it cannot be read. A missing journal gives an empty history. */
+/* Read runs/NAME/journal. NULL with the error set if it cannot be read. A missing
+ * journal gives an empty history. */
 struct history *history_read(const char *run_path, struct error *e);
 void history_free(struct history *h);
 const struct history_task *history_task(const struct history *h, const char *label);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal: line records, "CRC {json}\n" (base/digest.h), appended in whole lines.
+/* The journal: line records, "CRC {json}\n" (base/digest.h), appended in whole
+ * lines.
  *
- * It is history, not truth: a line that is torn, zero-filled or changed costs that line only.
- * Each event's first members are its sequence number and the time (Unix, seconds).
+ * It is history, not truth: a line that is torn, zero-filled or changed costs that
+ * line only. Each event's first members are its sequence number and the time (Unix,
+ * seconds).
  */
 #include "record/journal.h"
 
@@ -29,12 +31,13 @@ enum {
 struct journal {
 	char *path;
 	int fd;
-	uint64_t seq;      /* of the last event */
-	struct str buffer; /* whole lines, but for what a short write took of the first */
+	uint64_t seq; /* of the last event */
+	struct str
+		buffer; /* whole lines, but for what a short write took of the first */
 	int unsynced;
 };
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------- */
 
 typedef void line_fn(void *arg, const char *line, size_t len);
 
@@ -49,7 +52,8 @@ pread_some(int fd, void *buf, size_t n, uint64_t offset)
 	return got;
 }
 
-/* Every line from `at` on, the last one too if it has no newline. 0 or -1 with errno. */
+/* Every line from `at` on, the last one too if it has no newline. 0 or -1 with
+ * errno. */
 static int
 each_line(int fd, uint64_t at, line_fn *fn, void *arg)
 {
@@ -107,10 +111,11 @@ read_line(void *arg, const char *line, size_t len)
 
 int
 journal_read(const char *path, void (*fn)(void *arg, const js *event), void *arg,
-             size_t *damaged, struct error *e)
+	     size_t *damaged, struct error *e)
 {
-	struct reader r = { .fn = fn, .arg = arg };
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY), rc;
+	struct reader r = {.fn = fn, .arg = arg};
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY),
+	    rc;
 	struct stat st;
 
 	if (damaged)
@@ -130,7 +135,7 @@ journal_read(const char *path, void (*fn)(void *arg, const js *event), void *arg
 	return rc;
 }
 
-/* --- opening ------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------- */
 
 /* The highest sequence number in sound lines. */
 static void
@@ -171,7 +176,8 @@ journal_open(const char *path, struct error *e)
 {
 	struct journal *j;
 	struct stat st;
-	int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+	int fd = open(path,
+		      O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 		      0644);
 
 	if (fd < 0) {
@@ -193,19 +199,20 @@ journal_open(const char *path, struct error *e)
 	return NULL;
 }
 
-/* --- writing ------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------- */
 
 void
 journal_add(struct journal *j, js *event)
 {
 	char *members = js_dump(event, 0); /* "{...}" */
-	struct str line = { 0 };
+	struct str line = {0};
 	struct timespec now;
 	int empty = js_count(event) == 0;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	str_printf(&line, "{\"seq\":%" PRIu64 ",\"time\":%lld.%06ld%s%s", ++j->seq,
-		   (long long)now.tv_sec, now.tv_nsec / 1000, empty ? "" : ",", members + 1);
+		   (long long)now.tv_sec, now.tv_nsec / 1000, empty ? "" : ",",
+		   members + 1);
 	line_seal(&j->buffer, line.s, line.len);
 	str_free(&line);
 	free(members);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * journal: the history of a run: append-only lines "CRC {json}" with seq, time and event.
+ * journal: the history of a run: append-only lines "CRC {json}" with seq, time and
+ * event.
  *
  * Events (member "event"):
  *   run-start   run_id version pid host boot argv limits{cpus,gpus,memory} tasks
  *   start       task attempt pid cpus gpus memory cpu_list gpu_ids [host: warm|new]
- *   end         task attempt outcome(ok|failed|skipped|cancelled) class message status signal
- *               seconds cpu_seconds max_rss [key] [captured]
+ *   end         task attempt outcome(ok|failed|skipped|cancelled) class message status
+ *               signal seconds cpu_seconds max_rss [key] [captured]
  *   retry       task attempt(next) delay values
  *   state       task state(cached|skipped|off|blocked|failed|done) why [key]
+ *   states      state(cached) tasks[...]   (many tasks at once)
  *   note        text [task]
  *   run-end     exit reason counts{}
  * "task" is the label "node" or "node[model=3,seed=1]".
@@ -21,17 +23,19 @@
 #include "base/json.h"
 
 struct journal;
-/* Open for appending (created if missing); a torn last line is closed by a newline first. */
+/* Open for appending (created if missing); a torn last line is closed by a newline
+ * first. */
 struct journal *journal_open(const char *path, struct error *e);
 /* Append an event; takes `event` over, adds seq and time. Buffered. */
 void journal_add(struct journal *j, js *event);
-/* write() the buffer; with `sync` fdatasync too (call it from a timer: group commit). 0 or -1 with the error set; what
- * could not be written stays buffered. */
+/* write() the buffer; with `sync` fdatasync too (call it from a timer: group
+ * commit). 0 or -1 with the error set; what could not be written stays buffered. */
 int journal_flush(struct journal *j, int sync, struct error *e);
 /* Anything not yet synced? */
 int journal_dirty(const struct journal *j);
 void journal_close(struct journal *j);
-/* Call fn for every sound line, in order; damaged ones are counted in *damaged. 0, or -1 with the error. */
+/* Call fn for every sound line, in order; damaged ones are counted in *damaged. 0,
+ * or -1 with the error. */
 int journal_read(const char *path, void (*fn)(void *arg, const js *event), void *arg,
                  size_t *damaged, struct error *e);
 

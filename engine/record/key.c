@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What enters a task's key.
  *
- * The key is the SHA-256 of a sequence of fields, each a tag byte, a length (8 bytes,
- * little-endian) and that many bytes:
+ * The key is the SHA-256 of a sequence of fields, each a tag byte, a length (8
+ * bytes, little-endian) and that many bytes:
  *     K "af2flow-key/1"   P plugin id, its result version in decimal
  *     p name, value       a parameter that changes the result
  *     c name, digest      one whose content counts
  *     f text              a fingerprint
  *     I port, kind        an input port: kind is "1", "many" or "set"
- *     i digest, digest, then pairs b name, value     an item: file, values, branch values
+ *     i digest, digest    an item: file, values; then pairs
+ *     b name, value       its branch values
  *     v name, value       a variable of the node's own expand
  *     x run id, node, branch                          never shared
- * in the order of the calls. The items of a set are sorted and have no branch values. An
- * absent digest is a field of length 0.
+ * in the order of the calls. The items of a set are sorted and have no branch
+ * values. An absent digest is a field of length 0.
  */
 #include "record/key.h"
 
@@ -56,7 +57,7 @@ key_free(struct key *k)
 static void
 field(struct key *k, char tag, const void *p, size_t n)
 {
-	char head[9] = { tag };
+	char head[9] = {tag};
 
 	for (int i = 0; i < 8; i++)
 		head[i + 1] = (char)((uint64_t)n >> (8 * i));
@@ -156,7 +157,7 @@ no_values(const struct digest *d)
 
 void
 key_item(struct key *k, const struct digest *file, const struct digest *values,
-         size_t branch_count, const char *const *names, const char *const *values_text)
+	 size_t branch_count, const char *const *names, const char *const *values_text)
 {
 	if (no_values(values))
 		values = NULL;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keyed line records.
  *
- * A line is 8 hex digits of the CRC-32C of the rest, a blank, KEY, a blank, TEXT, a newline.
- * KEY holds no blank, KEY and TEXT no newline. Lines are only ever appended, each write ends
- * with a newline. A line that is torn, filled with zeros or changed fails its checksum and is
- * passed over; the next newline starts afresh, so damage never costs more than what it hit.
- * Bytes behind the last newline may be a line that is being written: they are looked at again
- * at the next scan.
+ * A line is 8 hex digits of the CRC-32C of the rest, a blank, KEY, a blank, TEXT, a
+ * newline. KEY holds no blank, KEY and TEXT no newline. Lines are only ever
+ * appended, each write ends with a newline. A line that is torn, filled with zeros
+ * or changed fails its checksum and is passed over; the next newline starts afresh,
+ * so damage never costs more than what it hit. Bytes behind the last newline may be
+ * a line that is being written: they are looked at again at the next scan.
  *
- * Memory holds a key and 16 bytes a record; texts stay in the file and are read through a
- * small window, since records are mostly asked for in the order in which they were written.
+ * Memory holds a key and 16 bytes a record; texts stay in the file and are read
+ * through a small window, since records are mostly asked for in the order in which
+ * they were written.
  */
 #include "record/lines.h"
 
@@ -23,20 +24,22 @@
 #include "base/digest.h"
 #include "base/fs.h"
 #include "base/mem.h"
+#include "record/lines_private.h"
 
 enum {
 	CHUNK = 256 * 1024,
 	WINDOW = 32 * 1024,
 	LONGEST = 64 * 1024 * 1024, /* a longer "line" is damage */
-	OPEN_FILES = 64,
-	PENDING = UINT16_MAX                /* as a file: the line is in `pending` */
+	OPEN_FILES = 64
 };
 
 void
 lines_init(struct lines *l, int last_wins)
 {
-	*l = (struct lines){ .last_wins = last_wins, .out_fd = -1, .out_file = -1,
-			     .window_file = -1 };
+	*l = (struct lines){.last_wins = last_wins,
+			    .out_fd = -1,
+			    .out_file = -1,
+			    .window_file = -1};
 }
 
 void
@@ -58,8 +61,8 @@ lines_free(struct lines *l)
 	lines_init(l, l->last_wins);
 }
 
-static ssize_t
-pread_some(int fd, void *buf, size_t n, uint64_t offset)
+ssize_t
+lines_pread(int fd, void *buf, size_t n, uint64_t offset)
 {
 	ssize_t got;
 
@@ -81,8 +84,8 @@ file_fd(struct lines *l, size_t i)
 				close(l->files[k].fd);
 				l->files[k].fd = -1;
 			}
-	l->files[i].fd = open(l->files[i].path,
-			      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	l->files[i].fd = open(l->files[i].path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+							O_NONBLOCK | O_NOCTTY);
 	return l->files[i].fd;
 }
 
@@ -121,8 +124,9 @@ scan_line(struct lines *l, size_t file, const char *line, size_t len, uint64_t o
 		return;
 	}
 	enter(l, body, (size_t)(text - 1 - body),
-	      (struct lines_at){ .offset = offset, .length = (uint32_t)len,
-				 .file = (uint16_t)file });
+	      (struct lines_at){.offset = offset,
+				.length = (uint32_t)len,
+				.file = (uint16_t)file});
 }
 
 /* Every whole line in buf[0..n), which stands at `offset`. Returns the bytes used. */
@@ -154,7 +158,7 @@ scan(struct lines *l, size_t file)
 	if (fd < 0)
 		return -1;
 	buf = xmalloc(cap);
-	while ((got = pread_some(fd, buf + n, cap - n, at + n)) > 0) {
+	while ((got = lines_pread(fd, buf + n, cap - n, at + n)) > 0) {
 		n += (size_t)got;
 		used = scan_buffer(l, file, buf, n, at);
 		at += used;
@@ -175,21 +179,21 @@ scan(struct lines *l, size_t file)
 	return got < 0 ? -1 : 0;
 }
 
-/* Take a file into the list, closed. Its number, or -1. */
-static int
-new_file(struct lines *l, const char *path)
+int
+lines_new_file(struct lines *l, const char *path)
 {
 	if (l->file_count >= PENDING)
 		return -1;
 	GROW(l->files, l->file_count, l->file_cap);
-	l->files[l->file_count++] = (struct lines_file){ .path = xstrdup(path), .fd = -1 };
+	l->files[l->file_count++] =
+		(struct lines_file){.path = xstrdup(path), .fd = -1};
 	return (int)l->file_count - 1;
 }
 
 int
 lines_add_file(struct lines *l, const char *path, int *missing, struct error *e)
 {
-	int file = new_file(l, path), rc;
+	int file = lines_new_file(l, path), rc;
 	struct stat st;
 
 	if (missing)
@@ -234,7 +238,7 @@ lines_rescan(struct lines *l)
 	}
 }
 
-/* --- reading ------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------- */
 
 /* Bytes [offset, +len) of a file, through the window. NULL if they are not there. */
 static const char *
@@ -254,16 +258,15 @@ read_window(struct lines *l, size_t file, uint64_t offset, size_t len)
 		l->window = xrealloc(l->window, want, 1);
 		l->window_cap = want;
 	}
-	got = pread_some(fd, l->window, want, offset);
+	got = lines_pread(fd, l->window, want, offset);
 	l->window_file = got > 0 ? (int)file : -1;
 	l->window_at = offset;
 	l->window_len = got > 0 ? (size_t)got : 0;
 	return got >= (ssize_t)len ? l->window : NULL;
 }
 
-/* The whole line of a record, unchecked. */
-static const char *
-line_of(struct lines *l, size_t index)
+const char *
+lines_line(struct lines *l, size_t index)
 {
 	const struct lines_at *at = &l->at[index];
 
@@ -288,7 +291,7 @@ lines_get(struct lines *l, const char *key, size_t *len)
 	if (!found)
 		return NULL;
 	at = &l->at[*found];
-	line = line_of(l, *found);
+	line = lines_line(l, *found);
 	body = line ? line_check(line, at->length) : NULL;
 	if (body)
 		text = text_of(body, at->length - (size_t)(body - line));
@@ -299,159 +302,4 @@ lines_get(struct lines *l, const char *key, size_t *len)
 	at->used = 1;
 	*len = at->length - (size_t)(text - line);
 	return text;
-}
-
-/* --- writing ------------------------------------------------------------------------------ */
-
-void
-lines_append_to(struct lines *l, const char *path)
-{
-	free(l->out);
-	l->out = xstrdup(path);
-	l->out_first = l->at_count;
-	for (size_t i = 0; i < l->file_count; i++)
-		if (strcmp(l->files[i].path, path) == 0)
-			l->out_file = (int)i;
-}
-
-void
-lines_put(struct lines *l, const char *key, const char *text, size_t len)
-{
-	struct str body = { 0 };
-	size_t start = l->pending.len;
-	int added;
-	uint64_t *index;
-
-	if (start == 0)
-		l->out_first = l->at_count;
-	str_add(&body, key);
-	str_addc(&body, ' ');
-	str_addn(&body, text, len);
-	line_seal(&l->pending, body.s, body.len);
-	str_free(&body);
-	index = map_puts(&l->keys, key, &added);
-	*index = l->at_count;
-	GROW(l->at, l->at_count, l->at_cap);
-	l->at[l->at_count++] = (struct lines_at){
-		.offset = start, .length = (uint32_t)(l->pending.len - start - 1),
-		.file = PENDING, .used = 1 };
-	l->lines++;
-}
-
-void
-lines_unput(struct lines *l, const char *key, size_t pending_before)
-{
-	l->pending.len = pending_before;
-	if (l->pending.s)
-		l->pending.s[pending_before] = '\0';
-	map_del(&l->keys, key, strlen(key));
-	l->at_count--;
-	l->lines--;
-}
-
-/* Open the output. A torn last line (or one being written) is closed by a newline. */
-static int
-open_out(struct lines *l, struct error *e)
-{
-	char last = '\n';
-	struct stat st;
-
-	if (l->out_fd >= 0)
-		return 0;
-	l->out_fd = open(l->out, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (l->out_fd < 0)
-		return error_set(e, "cannot write '%s':", l->out);
-	if (l->out_file < 0)
-		l->out_file = new_file(l, l->out);
-	if (l->out_file < 0)
-		return error_set(e, "cannot write '%s': too many files", l->out);
-	if (fstat(l->out_fd, &st) == 0 && st.st_size > 0 &&
-	    pread_some(l->out_fd, &last, 1, (uint64_t)st.st_size - 1) == 1 && last != '\n' &&
-	    fs_write_all(l->out_fd, "\n", 1) < 0)
-		return error_set(e, "cannot write '%s':", l->out);
-	return 0;
-}
-
-/* The pending lines now stand at `start`. */
-static void
-settle(struct lines *l, uint64_t start)
-{
-	for (size_t i = l->out_first; i < l->at_count; i++) {
-		if (l->at[i].file != PENDING)
-			continue;
-		l->at[i].offset += start;
-		l->at[i].file = (uint16_t)l->out_file;
-	}
-	l->files[l->out_file].scanned = start + l->pending.len;
-	l->out_first = l->at_count;
-	str_reset(&l->pending);
-	if (l->window_file == l->out_file)
-		l->window_file = -1;
-	l->unsynced = 1;
-}
-
-int
-lines_flush(struct lines *l, int sync, struct error *e)
-{
-	struct stat before;
-
-	if (l->pending.len > 0) {
-		off_t end;
-
-		if (open_out(l, e) < 0)
-			return -1;
-		if (fstat(l->out_fd, &before) < 0)
-			return error_set(e, "cannot write '%s':", l->out);
-		if (fs_write_all(l->out_fd, l->pending.s, l->pending.len) < 0) {
-			error_set(e, "cannot write '%s':", l->out);
-			/* Half a line must not meet the next one; a newline ends it
-			 * where the file cannot be cut. */
-			if (ftruncate(l->out_fd, before.st_size) < 0)
-				(void)!write(l->out_fd, "\n", 1);
-			return -1;
-		}
-		/* Another engine may append to a shared file: ask where it went. */
-		end = lseek(l->out_fd, 0, SEEK_CUR);
-		settle(l, (uint64_t)end - l->pending.len);
-	}
-	if (sync && l->unsynced) {
-		if (fdatasync(l->out_fd) < 0)
-			return error_set(e, "cannot sync '%s':", l->out);
-		l->unsynced = 0;
-	}
-	return 0;
-}
-
-int
-lines_rewrite(struct lines *l, int used, const unsigned char *of_file, const char *path,
-              int sync, struct error *e)
-{
-	struct str all = { 0 };
-	int rc;
-
-	for (size_t i = 0; i < l->keys.count; i++) {
-		const struct map_entry *entry = &l->keys.entries[i];
-		const struct lines_at *at;
-		const char *line;
-
-		if (!entry->key)
-			continue;
-		at = &l->at[entry->value];
-		if ((used && !at->used) || (of_file && (at->file == PENDING || !of_file[at->file])))
-			continue;
-		line = line_of(l, entry->value);
-		if (!line) {
-			str_free(&all);
-			return error_set(e, "cannot read '%s' again",
-					 at->file == PENDING ? l->out
-							     : l->files[at->file].path);
-		}
-		if (!line_check(line, at->length))
-			continue;
-		str_addn(&all, line, at->length);
-		str_addc(&all, '\n');
-	}
-	rc = fs_write_file(path, all.s ? all.s : "", all.len, sync, e);
-	str_free(&all);
-	return rc;
 }

@@ -102,7 +102,7 @@ result_file_ok(const char *file)
 	}
 }
 
-/* --- writing ------------------------------------------------------------------------------ */
+/* --- writing ---------------------------------------------------------------------- */
 
 /* A JSON string. Bytes that are not UTF-8 make it '?' as js_text does. */
 static void
@@ -150,7 +150,8 @@ add_output(struct str *out, const struct result_output *o)
 	add_string(out, o->file ? o->file : "");
 	str_add(out, ",\"type\":");
 	add_string(out, o->type ? o->type : "");
-	str_printf(out, ",\"sha256\":\"%s\",\"size\":%" PRIu64 ",\"mtime\":%" PRId64 "%s}",
+	str_printf(out,
+		   ",\"sha256\":\"%s\",\"size\":%" PRIu64 ",\"mtime\":%" PRId64 "%s}",
 		   digest_hex(&o->digest, hex), o->size, o->mtime_ns,
 		   o->is_dir ? ",\"dir\":true" : "");
 }
@@ -189,9 +190,15 @@ add_body(struct str *out, const struct result *r)
 	}
 	str_addc(out, ']');
 	add_member(out, "values", r->values, NULL);
-	add_member(out, "measures", r->measures ? r->measures : l ? l->measures_value : NULL,
+	add_member(out, "measures",
+		   r->measures ? r->measures
+		   : l         ? l->measures_value
+			       : NULL,
 		   l ? l->measures : NULL);
-	add_member(out, "made", r->made ? r->made : l ? l->made_value : NULL,
+	add_member(out, "made",
+		   r->made ? r->made
+		   : l     ? l->made_value
+			   : NULL,
 		   l ? l->made : NULL);
 	str_addc(out, '}');
 }
@@ -200,7 +207,7 @@ void
 result_write(const struct result *r, struct str *out)
 {
 	char hex[DIGEST_HEX + 1];
-	struct str body = { 0 };
+	struct str body = {0};
 	struct digest d;
 
 	add_body(&body, r);

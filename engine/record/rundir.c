@@ -2,7 +2,7 @@
 /* The run directory: opening, locking, what it says of itself.
  *
  *     id                    16 random hex digits; part of the keys of unshared tasks
- *     lock                  locked (OFD) while an engine runs; lock.holder says who, as JSON
+ *     lock, lock.holder     locked (OFD) while an engine runs; which one, as JSON
  *     workflow.dot, params.ini, topology.xml, meta.json
  *     journal               journal.c
  *     index                 of the store's look-ups; a cache
@@ -33,7 +33,7 @@ enum { ID_LENGTH = 16, SMALL_FILE = 64 * 1024, LONG_VALUE = 4000 };
 
 char *
 rundir_name(const char *workflow_name, const char *workflow_path,
-            const struct name_value *params, size_t count)
+	    const struct name_value *params, size_t count)
 {
 	char hex[DIGEST_HEX + 1], *safe = path_component_from(workflow_name), *out;
 	struct hash *h = hash_new();
@@ -50,7 +50,7 @@ rundir_name(const char *workflow_name, const char *workflow_path,
 	return out;
 }
 
-/* --- lock --------------------------------------------------------------------------------- */
+/* --- lock ------------------------------------------------------------------------- */
 
 /* "pid 12 on host since 2026-01-02 03:04:05" from lock.holder, as far as it says. */
 static char *
@@ -111,7 +111,9 @@ take_lock(struct rundir *d, struct error *e)
 		if (errno == EAGAIN) {
 			holder = holder_text(d->path);
 			rc = error_set(e, "run '%s' is in use %s", d->path, holder);
-			error_hint(e, "wait until it has ended, or give another --run-dir");
+			error_hint(
+				e,
+				"wait until it has ended, or give another --run-dir");
 			free(holder);
 		} else {
 			rc = error_set(e, "cannot lock '%s':", path);
@@ -140,7 +142,7 @@ rundir_is_held(const char *path)
 	return held;
 }
 
-/* --- opening ------------------------------------------------------------------------------ */
+/* --- opening ---------------------------------------------------------------------- */
 
 /* The id in the file, or NULL. */
 static char *
@@ -149,7 +151,8 @@ read_id(const struct rundir *d)
 	char *path = path_join(d->path, "id");
 	size_t len = 0;
 	char *text = fs_read_file(path, SMALL_FILE, &len, NULL);
-	int ok = text && len >= ID_LENGTH && (len == ID_LENGTH || text[ID_LENGTH] == '\n');
+	int ok = text && len >= ID_LENGTH &&
+		 (len == ID_LENGTH || text[ID_LENGTH] == '\n');
 
 	free(path);
 	for (int i = 0; ok && i < ID_LENGTH; i++)
@@ -192,7 +195,7 @@ resolve(struct rundir *d, const char *path, struct error *e)
 int
 rundir_open(struct rundir *d, const char *path, struct error *e)
 {
-	*d = (struct rundir){ .lock_fd = -1 };
+	*d = (struct rundir){.lock_fd = -1};
 	if (!path[0])
 		return error_set(e, "cannot open the run: its path is empty");
 	if (fs_mkdirs(path, e) < 0 || resolve(d, path, e) < 0 || take_lock(d, e) < 0)
@@ -212,7 +215,7 @@ rundir_open_read(struct rundir *d, const char *path, struct error *e)
 	char *journal;
 	int known;
 
-	*d = (struct rundir){ .lock_fd = -1 };
+	*d = (struct rundir){.lock_fd = -1};
 	if (resolve(d, path, e) < 0)
 		return -1;
 	journal = path_join(d->path, "journal");
@@ -244,11 +247,11 @@ rundir_close(struct rundir *d)
 	rundir_published_free(d->published);
 	free(d->path);
 	free(d->id);
-	*d = (struct rundir){ .lock_fd = -1 };
+	*d = (struct rundir){.lock_fd = -1};
 	errno = saved;
 }
 
-/* --- what it says of itself --------------------------------------------------------------- */
+/* --- what it says of itself ------------------------------------------------------- */
 
 int
 write_if_differs(const char *path, const char *data, size_t len, struct error *e)
@@ -263,7 +266,7 @@ write_if_differs(const char *path, const char *data, size_t len, struct error *e
 
 static int
 describe_file(const struct rundir *d, const char *name, const char *data, size_t len,
-              struct error *e)
+	      struct error *e)
 {
 	char *path = path_join(d->path, name);
 	int rc = write_if_differs(path, data, len, e);
@@ -306,7 +309,7 @@ add_quoted(struct str *out, const char *value)
 static char *
 params_ini(const struct name_value *params, size_t count)
 {
-	struct str out = { 0 };
+	struct str out = {0};
 
 	str_add(&out, "[params]\n");
 	for (size_t i = 0; i < count; i++) {
@@ -322,18 +325,21 @@ params_ini(const struct name_value *params, size_t count)
 
 int
 rundir_describe(struct rundir *d, const char *dot_text, size_t dot_len,
-                const char *workflow_path, const char *workflow_name, const char *store_path,
-                const struct name_value *params, size_t count, const char *xml,
-                struct error *e)
+		const char *workflow_path, const char *workflow_name,
+		const char *store_path, const struct name_value *params, size_t count,
+		const char *xml, struct error *e)
 {
 	char *ini = params_ini(params, count), *meta_text;
-	js *meta = js_object();
+	js *meta = js_object(), *values = js_object();
 	int rc;
 
 	js_set_int(meta, "format", 1);
 	js_set_text(meta, "name", workflow_name);
 	js_set_text(meta, "workflow", workflow_path);
 	js_set_text(meta, "store", store_path);
+	for (size_t i = 0; i < count; i++)
+		js_set_text(values, params[i].name, params[i].value);
+	js_set(meta, "params", values);
 	meta_text = js_pretty(meta);
 	rc = describe_file(d, "workflow.dot", dot_text, dot_len, e);
 	if (rc == 0)

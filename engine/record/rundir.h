@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rundir: the directory of a run (DESIGN section 6): its id, lock, copies of workflow and
- * parameters, folders of tasks and attempts, published results.
+ * rundir: the directory of a run (DESIGN section 6): its id, lock, copies of
+ * workflow and parameters, folders of tasks and attempts, published results.
  */
 #ifndef RECORD_RUNDIR_H
 #define RECORD_RUNDIR_H
@@ -11,20 +11,21 @@
 #include "record/result.h"
 
 struct rundir {
-	char *path;    /* absolute, symlinks resolved */
-	char *id;      /* 16 random hex digits, kept in the file `id` */
-	int lock_fd;   /* OFD lock on `lock`; -1: not locked */
-	struct rundir_published *published; /* results/.published; read when first needed */
+	char *path;  /* absolute, symlinks resolved */
+	char *id;    /* 16 random hex digits, kept in the file `id` */
+	int lock_fd; /* OFD lock on `lock`; -1: not locked */
+	struct rundir_published *published; /* results/.published, once needed */
 };
 struct name_value {
 	const char *name, *value;
 };
 
-/* Default name: NAME-xxxxxxxx, the hex digits a short hash of the given parameters (name=value, in workflow order) and workflow path. Caller frees. */
+/* Default name: NAME-xxxxxxxx, the hex digits a short hash of the given parameters
+ * (name=value, in workflow order) and workflow path. Caller frees. */
 char *rundir_name(const char *workflow_name, const char *workflow_path,
-                  const struct name_value *params, size_t count);
-/* Open (and make) a run directory and take its lock. If another engine holds it: the error names host, pid and
- * since when. */
+		  const struct name_value *params, size_t count);
+/* Open (and make) a run directory and take its lock. If another engine holds it: the
+ * error names host, pid and since when. */
 int rundir_open(struct rundir *d, const char *path, struct error *e);
 /* Open one for reading (status, log, graph): no lock. */
 int rundir_open_read(struct rundir *d, const char *path, struct error *e);
@@ -32,29 +33,33 @@ int rundir_open_read(struct rundir *d, const char *path, struct error *e);
 void rundir_close(struct rundir *d);
 /* Does a living engine hold the lock of this run directory? 1 or 0. */
 int rundir_is_held(const char *path);
-/* Write workflow.dot, params.ini ([params] name = value; texts too long or with newlines are written as JSON strings), topology.xml (xml may be
- * NULL), meta.json (store path, workflow path, name); only what changed. */
+/* Write workflow.dot, params.ini ([params] name = value; texts too long or with
+ * newlines are written as JSON strings), topology.xml (xml may be NULL), meta.json
+ * (store path, workflow path, name); only what changed. */
 int rundir_describe(struct rundir *d, const char *dot_text, size_t dot_len,
-                    const char *workflow_path, const char *workflow_name,
-                    const char *store_path, const struct name_value *params, size_t count,
-                    const char *xml, struct error *e);
+		    const char *workflow_path, const char *workflow_name,
+		    const char *store_path, const struct name_value *params,
+		    size_t count, const char *xml, struct error *e);
 /* meta.json of an opened run, or NULL. */
 js *rundir_meta(const struct rundir *d);
-/* tasks/<node>/<branch> as a path, caller frees; `branch` "" for a task without variables. Names are made safe
- * (path_component_from). Nothing is created. */
+/* tasks/<node>/<branch> as a path, caller frees; `branch` "" for a task without
+ * variables. Names are made safe (path_component_from). Nothing is created. */
 char *rundir_task(const struct rundir *d, const char *node, const char *branch);
 /* The same + /attempt-N. */
-char *rundir_attempt(const struct rundir *d, const char *node, const char *branch, int n);
+char *rundir_attempt(const struct rundir *d, const char *node, const char *branch,
+		     int n);
 /* Make tasks/…/out -> object (relative link, replaced atomically if it differs). */
 int rundir_link(const struct rundir *d, const char *node, const char *branch,
-                const char *object_dir, struct error *e);
-/* Publish one output below results/ at `relative` (safe components are the caller's work; ".." is refused): files
- * by reflink, else copy, over 64 MiB hard link; folders recursively (merged). Does nothing where size and mtime-independent
- * digest note say it is there already (results/.published keeps path -> digest). */
+		const char *object_dir, struct error *e);
+/* Publish one output below results/ at `relative` (safe components are the caller's
+ * work; ".." is refused): files by reflink, else copy, over 64 MiB hard link;
+ * folders recursively (merged). Does nothing where size and mtime-independent digest
+ * note say it is there already (results/.published keeps path -> digest). */
 int rundir_publish(struct rundir *d, const char *from, const char *relative, int is_dir,
-                   const struct digest *digest, struct error *e);
+		   const struct digest *digest, struct error *e);
 /* Write a text file results/NAME if it differs. */
-int rundir_result_text(struct rundir *d, const char *name, const char *text, struct error *e);
+int rundir_result_text(struct rundir *d, const char *name, const char *text,
+		       struct error *e);
 /* Write back results/.published if it changed. */
 int rundir_flush(struct rundir *d, struct error *e);
 

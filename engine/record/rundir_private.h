@@ -9,5 +9,13 @@
 void rundir_published_free(struct rundir_published *p);
 /* Write a file unless it holds just that. */
 int write_if_differs(const char *path, const char *data, size_t len, struct error *e);
+/* Make the folders of `relative` below the run, following no symlink. */
+int rundir_make_below(const char *run, const char *relative, struct error *e);
+/* A name beside `path` that nothing has; caller frees. */
+char *rundir_temporary(const char *path);
+/* Rename a new link into place; `temporary` is gone afterwards. */
+int rundir_replace(char *temporary, const char *path, struct error *e);
+/* Make or replace a symlink. */
+int rundir_make_link(const char *path, const char *target, struct error *e);
 
 #endif

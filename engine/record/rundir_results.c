@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Links to objects, and published results.
+/* Published results.
  *
- * results/.published holds line records, "CRC DIGEST SIZE PATH\n": what was put where. What it
- * notes with the wanted digest, and stands there in that size, is not touched again. Damaged
- * lines only mean that something is published once more.
+ * results/.published holds line records, "CRC DIGEST SIZE PATH\n": what was put
+ * where. What it notes with the wanted digest, and stands there in that size, is not
+ * touched again. Damaged lines only mean that something is published once more.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,122 +36,7 @@ struct rundir_published {
 	int changed;
 };
 
-/* --- folders, links ----------------------------------------------------------------------- */
-
-/* Make the folders of `relative` below the run, following no symlink. */
-static int
-make_below(const char *run, const char *relative, struct error *e)
-{
-	int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC), next;
-	char *copy = xstrdup(relative), *save = NULL;
-
-	for (char *name = strtok_r(copy, "/", &save); name && fd >= 0;
-	     name = strtok_r(NULL, "/", &save)) {
-		if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
-			next = -1;
-		else
-			next = openat(fd, name,
-				      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (next < 0) {
-			error_set(e, "cannot make folder '%s/%s':", run, relative);
-			if (errno == ELOOP || errno == ENOTDIR)
-				error_hint(e, "'%s' is a symlink or a file", name);
-		}
-		close(fd);
-		fd = next;
-	}
-	free(copy);
-	if (fd < 0)
-		return error_set(e, "cannot open folder '%s':", run);
-	close(fd);
-	return 0;
-}
-
-/* A name beside `path` that nothing has. */
-static char *
-temporary_name(const char *path)
-{
-	char *dir = path_dir(path), *out;
-	uint64_t r = 0;
-
-	if (getrandom(&r, sizeof r, 0) < 0)
-		r = (uint64_t)getpid();
-	out = xasprintf("%s/.tmp-%016" PRIx64, dir, r);
-	free(dir);
-	return out;
-}
-
-/* Rename a new link into place. */
-static int
-replace(char *temporary, const char *path, struct error *e)
-{
-	int rc = rename(temporary, path);
-
-	if (rc < 0)
-		error_set(e, "cannot write '%s':", path);
-	/* Two names of one file: rename() does nothing. */
-	unlink(temporary);
-	return rc;
-}
-
-/* `to` as seen from the folder `from`; both absolute and without symlinks. */
-static char *
-relative_path(const char *from, const char *to)
-{
-	struct str out = { 0 };
-	size_t common = 0;
-
-	for (size_t i = 0;; i++) {
-		int from_ends = from[i] == '\0' || from[i] == '/';
-		int to_ends = to[i] == '\0' || to[i] == '/';
-
-		if (from_ends && to_ends)
-			common = i;
-		if (from[i] != to[i] || from[i] == '\0')
-			break;
-	}
-	for (const char *p = from + common; *p; p++)
-		if (*p == '/')
-			str_add(&out, "../");
-	str_add(&out, to[common] == '/' ? to + common + 1 : to + common);
-	return str_take(&out);
-}
-
-static int
-make_link(const char *path, const char *target, struct error *e)
-{
-	char *temporary = temporary_name(path);
-	int rc;
-
-	if (symlink(target, temporary) < 0)
-		rc = error_set(e, "cannot make link '%s':", path);
-	else
-		rc = replace(temporary, path, e);
-	free(temporary);
-	return rc;
-}
-
-int
-rundir_link(const struct rundir *d, const char *node, const char *branch,
-            const char *object_dir, struct error *e)
-{
-	char *task = rundir_task(d, node, branch), now[PATH_MAX];
-	char *path = path_join(task, "out"), *target = relative_path(task, object_dir);
-	ssize_t n = readlink(path, now, sizeof now);
-	int rc = 0;
-
-	if (n < 0 || (size_t)n != strlen(target) || memcmp(now, target, (size_t)n) != 0) {
-		rc = make_below(d->path, task + strlen(d->path) + 1, e);
-		if (rc == 0)
-			rc = make_link(path, target, e);
-	}
-	free(target);
-	free(path);
-	free(task);
-	return rc;
-}
-
-/* --- notes -------------------------------------------------------------------------------- */
+/* --- notes ------------------------------------------------------------------------ */
 
 void
 rundir_published_free(struct rundir_published *p)
@@ -230,7 +113,7 @@ int
 rundir_flush(struct rundir *d, struct error *e)
 {
 	struct rundir_published *p = d->published;
-	struct str all = { 0 };
+	struct str all = {0};
 	char *path;
 	int rc;
 
@@ -241,8 +124,8 @@ rundir_flush(struct rundir *d, struct error *e)
 		const struct note *note = &p->notes[entry->value];
 		char hex[DIGEST_HEX + 1], *line;
 
-		line = xasprintf("%s %" PRIu64 " %s", digest_hex(&note->digest, hex), note->size,
-				 entry->key);
+		line = xasprintf("%s %" PRIu64 " %s", digest_hex(&note->digest, hex),
+				 note->size, entry->key);
 		line_seal(&all, line, strlen(line));
 		free(line);
 	}
@@ -255,18 +138,19 @@ rundir_flush(struct rundir *d, struct error *e)
 	return rc;
 }
 
-/* --- publishing --------------------------------------------------------------------------- */
+/* --- publishing ------------------------------------------------------------------- */
 
 /* Is this what the notes say stands there? */
 static int
 is_published(struct rundir *d, const char *relative, const char *path, int is_dir,
-             const struct digest *digest)
+	     const struct digest *digest)
 {
 	struct rundir_published *p = notes_of(d);
 	uint64_t *index = map_gets(&p->by_path, relative);
 	struct stat st;
 
-	if (!index || !digest_equal(&p->notes[*index].digest, digest) || lstat(path, &st) < 0)
+	if (!index || !digest_equal(&p->notes[*index].digest, digest) ||
+	    lstat(path, &st) < 0)
 		return 0;
 	if (is_dir)
 		return S_ISDIR(st.st_mode);
@@ -290,9 +174,9 @@ put_file(const char *from, const char *to, const struct stat *st, struct error *
 		return error_set(e, "cannot write '%s':", to);
 	}
 	if (st->st_size > LINK_FROM) {
-		char *temporary = temporary_name(to);
+		char *temporary = rundir_temporary(to);
 		int linked = link(from, temporary) == 0;
-		int rc = linked ? replace(temporary, to, e) : 0;
+		int rc = linked ? rundir_replace(temporary, to, e) : 0;
 
 		free(temporary);
 		if (linked)
@@ -320,13 +204,16 @@ put_link(const char *from, const char *relative, const char *to, struct error *e
 		return error_set(e, "cannot read link '%s':", from);
 	target[n] = '\0';
 	if (!link_stays_inside(relative, target))
-		return error_set(e, "cannot publish '%s': it is a symlink that leads out of its folder",
+		return error_set(e,
+				 "cannot publish '%s': it is a symlink that leads out "
+				 "of its folder",
 				 from);
-	return make_link(to, target, e);
+	return rundir_make_link(to, target, e);
 }
 
 static int
-put_entry(void *arg, const char *path, const char *relative, const struct stat *st, int after)
+put_entry(void *arg, const char *path, const char *relative, const struct stat *st,
+	  int after)
 {
 	struct copying *c = arg;
 	char *to;
@@ -343,7 +230,8 @@ put_entry(void *arg, const char *path, const char *relative, const struct stat *
 	} else if (S_ISLNK(st->st_mode)) {
 		rc = put_link(path, relative, to, c->error);
 	} else {
-		rc = error_set(c->error, "cannot publish '%s': it is no file or folder", path);
+		rc = error_set(c->error, "cannot publish '%s': it is no file or folder",
+			       path);
 	}
 	free(to);
 	return rc;
@@ -357,23 +245,25 @@ make_parents(const struct rundir *d, const char *relative, struct error *e)
 	int rc;
 
 	*strrchr(below, '/') = '\0';
-	rc = make_below(d->path, below, e);
+	rc = rundir_make_below(d->path, below, e);
 	free(below);
 	return rc;
 }
 
 int
 rundir_publish(struct rundir *d, const char *from, const char *relative, int is_dir,
-               const struct digest *digest, struct error *e)
+	       const struct digest *digest, struct error *e)
 {
-	struct copying c = { .error = e };
-	struct note note = { .digest = *digest };
+	struct copying c = {.error = e};
+	struct note note = {.digest = *digest};
 	struct stat st;
 	char *to;
 	int rc = 0;
 
 	if (!result_file_ok(relative) || strcmp(relative, ".published") == 0)
-		return error_set(e, "cannot publish '%s': not a usable path below results", relative);
+		return error_set(e,
+				 "cannot publish '%s': not a usable path below results",
+				 relative);
 	to = results_path(d, relative);
 	if (is_published(d, relative, to, is_dir, digest)) {
 		free(to);
@@ -383,7 +273,8 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 	if (lstat(from, &st) < 0)
 		rc = error_set(e, "cannot publish '%s':", from);
 	else if (is_dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
-		rc = error_set(e, "cannot publish '%s': it is no %s", from, is_dir ? "folder" : "file");
+		rc = error_set(e, "cannot publish '%s': it is no %s", from,
+			       is_dir ? "folder" : "file");
 	if (rc == 0)
 		rc = make_parents(d, relative, e);
 	if (rc == 0 && is_dir)
@@ -402,13 +293,15 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 }
 
 int
-rundir_result_text(struct rundir *d, const char *name, const char *text, struct error *e)
+rundir_result_text(struct rundir *d, const char *name, const char *text,
+		   struct error *e)
 {
 	char *path;
 	int rc;
 
 	if (!result_file_ok(name) || strcmp(name, ".published") == 0)
-		return error_set(e, "cannot write result '%s': not a usable name", name);
+		return error_set(e, "cannot write result '%s': not a usable name",
+				 name);
 	path = results_path(d, name);
 	rc = make_parents(d, name, e);
 	if (rc == 0)

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store: opening, closing, who uses it.
  *
- *     objects/ab/cdef.../   a result with files: its outputs and result.json (result_read.c);
- *                           ab and cdef... are the first 2 and the other 62 hex digits of the key
- *     segments/ENGINE       results without files, one line record each: CRC KEY {result.json};
- *                           also merged-RANDOM: segments of dead engines, joined
- *     tmp/ENGINE/           what running attempts write; renamed into objects/ when published
- *     tmp/damaged-...       objects that were found damaged and moved aside
- *     engines/ENGINE        locked as long as that engine lives
- *     runs/HEX              path of a run directory that uses the store
+ *     objects/ab/cdef.../  a result with files: its outputs and result.json (see
+ *                          result_read.c); ab and cdef... are the first 2 and the
+ *                          other 62 hex digits of the key
+ *     segments/ENGINE      results without files, a line record each: CRC KEY {...};
+ *                          also merged-RANDOM: segments of dead engines, joined
+ *     tmp/ENGINE/          what running attempts write; renamed into objects/ when
+ *                          published
+ *     tmp/damaged-...      objects that were found damaged and moved aside
+ *     engines/ENGINE       locked as long as that engine lives
+ *     runs/HEX             path of a run directory that uses the store
  *     cache/digests, cache/fingerprints
- *                           line records, the last one wins; may be deleted at any time
+ *                          line records, the last one wins; may be deleted at any time
  * ENGINE is HOST-PID-STARTTIME-RANDOM.
  *
- * Promises. A result is there whole or not at all: an object by one rename, a record by its
- * checksum. The first publisher wins. Nothing is changed in place. No symlink inside is followed.
+ * Promises. A result is there whole or not at all: an object by one rename, a record
+ * by its checksum. The first publisher wins. Nothing is changed in place. No symlink
+ * inside is followed.
  */
 #include "record/store.h"
 
@@ -36,7 +39,7 @@
 #include "base/mem.h"
 #include "record/store_private.h"
 
-/* --- names and small things --------------------------------------------------------------- */
+/* --- names and small things ------------------------------------------------------- */
 
 void
 object_name(const struct digest *key, char out[OBJECT_NAME])
@@ -54,10 +57,12 @@ int
 object_open(const struct store *s, const char *name, int flags)
 {
 	/* O_PATH bears few other flags; without it, opening a FIFO must not hang. */
-	int more = O_CLOEXEC | O_NOFOLLOW | (flags & O_PATH ? 0 : O_NONBLOCK | O_NOCTTY);
+	int more =
+		O_CLOEXEC | O_NOFOLLOW | (flags & O_PATH ? 0 : O_NONBLOCK | O_NOCTTY);
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | more),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+		.resolve =
+			RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
 	long fd = syscall(SYS_openat2, s->objects_fd, name, &how, sizeof how);
 
@@ -91,7 +96,7 @@ store_path(const struct store *s)
 	return s->path;
 }
 
-/* --- opening and closing ------------------------------------------------------------------ */
+/* --- opening and closing ---------------------------------------------------------- */
 
 /* One folder of the store: made if missing, no symlink. */
 static int
@@ -103,8 +108,9 @@ make_part(const char *store, const char *name, struct error *e)
 
 	if (lstat(path, &st) == 0) {
 		if (!S_ISDIR(st.st_mode))
-			rc = error_set(e, "cannot use store '%s': '%s' in it is no folder", store,
-				       name);
+			rc = error_set(e,
+				       "cannot use store '%s': '%s' in it is no folder",
+				       store, name);
 	} else if (mkdir(path, 0755) < 0 && errno != EEXIST) {
 		rc = error_set(e, "cannot make folder '%s':", path);
 	}
@@ -115,8 +121,8 @@ make_part(const char *store, const char *name, struct error *e)
 static int
 make_store(const char *path, struct error *e)
 {
-	static const char *const parts[] = { "objects", "segments", "tmp",  "runs",
-					     "engines", "cache",    NULL };
+	static const char *const parts[] = {"objects", "segments", "tmp", "runs",
+					    "engines", "cache",    NULL};
 
 	if (fs_mkdirs(path, e) < 0)
 		return -1;
@@ -152,7 +158,8 @@ store_open(const char *path, struct error *e)
 	lines_init(&s->digests, 1);
 	lines_init(&s->fingerprints, 1);
 	engine_self(&s->self);
-	s->objects_fd = open(s->objects, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	s->objects_fd =
+		open(s->objects, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (s->objects_fd < 0) {
 		error_set(e, "cannot open folder '%s':", s->objects);
 		store_close(s);
@@ -181,7 +188,7 @@ unregister(struct store *s)
 void
 store_close(struct store *s)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 
 	if (!s)
 		return;
@@ -202,10 +209,10 @@ store_close(struct store *s)
 	free(s);
 }
 
-/* --- who is alive ------------------------------------------------------------------------- */
+/* --- who is alive ----------------------------------------------------------------- */
 
-/* Is the engine of that name surely dead: of this host, no such process, its file not locked
- * (a process of another container has a pid that we do not see)? */
+/* Is the engine of that name surely dead: of this host, no such process, its file
+ * not locked (a process of another container has a pid that we do not see)? */
 static int
 surely_dead(struct store *s, const char *name)
 {
@@ -278,7 +285,8 @@ store_register(struct store *s, struct error *e)
 	note = xasprintf("%s/engines/%s", s->path, s->self.name);
 	fd = open(note, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0) {
-		error_set(e, "cannot write to store '%s': cannot make '%s':", s->path, note);
+		error_set(e, "cannot write to store '%s': cannot make '%s':", s->path,
+			  note);
 		free(note);
 		return -1;
 	}
@@ -296,7 +304,7 @@ store_register(struct store *s, struct error *e)
 
 int
 store_attempt_dirs(struct store *s, int want_out, char **out_dir, char **work_dir,
-                   struct error *e)
+		   struct error *e)
 {
 	unsigned n = ++s->attempts;
 	char *tmp = xasprintf("%s/tmp/%s", s->path, s->self.name);
@@ -325,7 +333,7 @@ void
 store_register_run(struct store *s, const char *run_dir)
 {
 	char *real = realpath(run_dir, NULL), *note, hex[DIGEST_HEX + 1];
-	struct str line = { 0 };
+	struct str line = {0};
 	struct digest d;
 
 	if (!real)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store: results by key, on disk, crash-proof by rename alone (layout and promises: store.c).
+ * store: results by key, on disk, crash-proof by rename alone (layout and promises:
+ * store.c).
  */
 #ifndef RECORD_STORE_H
 #define RECORD_STORE_H
@@ -12,48 +13,55 @@
 
 struct store;
 
-/* Open (and create) a store. Registers this engine in engines/ only when something is first
- * written. NULL with the error set. */
+/* Open (and create) a store. Registers this engine in engines/ only when something
+ * is first written. NULL with the error set. */
 struct store *store_open(const char *path, struct error *e);
 /* Flushes; removes what is left of this engine's tmp. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
 
-/* Use `file` (runs/NAME/index) as this run's index: a cache of look-ups, believed only while
- * the folders of the objects are unchanged (mtimes of objects/xx), so wrong only towards a slower
- * look-up. Written back by store_close. Missing or damaged: ignored. */
+/* Use `file` (runs/NAME/index) as this run's index: a cache of look-ups, believed
+ * only while the outputs that it speaks for look unchanged (lstat each: kind, size,
+ * mtime), so wrong only towards a slower look-up. Written back by store_close.
+ * Missing or damaged: ignored. */
 void store_use_index(struct store *s, const char *file);
 
-/* Is there a result? 1 with *out (owned by the caller), 0 if not, damaged ones reported once on
- * stderr and counted as absent. `out` NULL: only asks. */
+/* Is there a result? 1 with *out (owned by the caller), 0 if not, damaged ones
+ * reported once on stderr and counted as absent. `out` NULL: only asks. */
 int store_lookup(struct store *s, const struct digest *key, struct result **out);
 
-/* Names for one attempt in tmp/: an output folder (made, if want_out) and a work folder (not made).
- * Caller frees. */
+/* Names for one attempt in tmp/: an output folder (made, if want_out) and a work
+ * folder (not made). Caller frees. */
 int store_attempt_dirs(struct store *s, int want_out, char **out_dir, char **work_dir,
-                       struct error *e);
-/* Publish. With out_dir: writes result.json into it, makes files 0444 and folders 0755 (where
- * the host has not), syncs if `sync`, renames it to objects/; a loser of the race removes its own and *r is
- * replaced by the winner's. Without out_dir: one line in this engine's segment. Takes r over and hands back what stands in the store; NULL
- * with the error set (out of space, ...): nothing is half published. */
-struct result *store_publish(struct store *s, struct result *r, const char *out_dir, int sync,
-                             struct error *e);
+		       struct error *e);
+/* Publish. With out_dir: writes result.json into it, makes files 0444 and folders
+ * 0755 (where the host has not), syncs if `sync`, renames it to objects/; a loser of
+ * the race removes its own and *r is replaced by the winner's. Without out_dir: one
+ * line in this engine's segment. Takes r over and hands back what stands in the
+ * store; NULL with the error set (out of space, ...): nothing is half published,
+ * out_dir may be left. */
+struct result *store_publish(struct store *s, struct result *r, const char *out_dir,
+			     int sync, struct error *e);
 /* Write buffered records to the segment (no sync) / and fdatasync it. */
 int store_flush(struct store *s, int sync, struct error *e);
 /* Note in runs/ that this run directory uses the store. */
 void store_register_run(struct store *s, const char *run_dir);
 
-/* SHA-256 of a file's content or a tree, remembered by inode, size, mtime (store/cache/digests).
- * Recently changed files (mtime within 2 s of now) are hashed again each time. */
-int store_file_digest(struct store *s, const char *path, struct digest *out, struct error *e);
-/* Of a database (prefix + suffixes; no suffix: the path itself, a file or a folder): a `.sha256`
- * beside it, else names, sizes and 64 sampled 64-KiB blocks a file (DESIGN section 6). */
-int store_database_digest(struct store *s, const char *prefix, const struct words *suffixes,
-                          struct digest *out, struct error *e);
-/* Fingerprints remembered under `id` (a digest over plugin file stamp, parameters), as long as the stamps of
- * the files are unchanged: text (owned by the caller) or NULL. */
+/* SHA-256 of a file's content or a tree, remembered by inode, size, mtime and ctime
+ * (store/cache/digests). What changed within the last 2 s is hashed again each time. */
+int store_file_digest(struct store *s, const char *path, struct digest *out,
+		      struct error *e);
+/* Of a database (prefix + suffixes; no suffix: the path itself, a file or a folder):
+ * a `.sha256` beside it, else names, sizes and 64 sampled 64-KiB blocks a file
+ * (DESIGN section 6). */
+int store_database_digest(struct store *s, const char *prefix,
+			  const struct words *suffixes, struct digest *out,
+			  struct error *e);
+/* Fingerprints remembered under `id` (a digest over plugin file stamp, parameters),
+ * as long as the stamps of the files are unchanged: text (owned by the caller) or
+ * NULL. */
 char *store_fingerprint(struct store *s, const struct digest *id);
 void store_fingerprint_put(struct store *s, const struct digest *id, const char *text,
-                           const char *const *files, size_t file_count);
+			   const char *const *files, size_t file_count);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Digests of databases, which are never read whole.
  *
- * SHA-256 over fields. With PREFIX.sha256 beside it (lines "HEX  NAME" as sha256sum writes):
- *     "af2flow-database/1", "declared", then for each line, sorted, the digest and the base name
+ * SHA-256 over fields. With PREFIX.sha256 beside it (lines "HEX  NAME" as sha256sum
+ * writes):
+ *     "af2flow-database/1", "declared", then for each line, sorted, its digest and base
+ *     name
  * else
- *     "af2flow-database/1", "sampled", then for each file its name (the suffix; in a folder the
- *     path from there), its size in decimal, and the digest of its samples
+ *     "af2flow-database/1", "sampled", then for each file its name (the suffix; in a
+ *     folder the path from there), its size in decimal, and the digest of its samples
  * So neither where it lies nor when it was written counts.
  */
 #include <ctype.h>
@@ -66,7 +68,8 @@ add_samples(struct hash *h, int fd, uint64_t size)
 		uint64_t room = size - BLOCK, step = room / (BLOCKS - 1);
 
 		for (uint64_t i = 0; rc == 0 && i < BLOCKS; i++)
-			rc = add_block(h, fd, buf, i == BLOCKS - 1 ? room : i * step, BLOCK);
+			rc = add_block(h, fd, buf, i == BLOCKS - 1 ? room : i * step,
+				       BLOCK);
 	}
 	free(buf);
 	return rc;
@@ -95,7 +98,7 @@ sample_file(const char *path, struct digest *out, struct error *e)
 	return rc;
 }
 
-/* --- files of a database ------------------------------------------------------------------ */
+/* --- files of a database ---------------------------------------------------------- */
 
 struct database {
 	struct store *store;
@@ -113,7 +116,8 @@ add_file(struct database *db, const char *name, const char *path, const struct s
 	struct digest d;
 
 	if (!S_ISREG(st->st_mode))
-		return error_set(db->error, "cannot read database '%s': it is no regular file",
+		return error_set(db->error,
+				 "cannot read database '%s': it is no regular file",
 				 path);
 	if (sampled_digest(db->store, path, st, &d, db->error) < 0)
 		return -1;
@@ -125,8 +129,8 @@ add_file(struct database *db, const char *name, const char *path, const struct s
 	return 0;
 }
 
-static int add_entry(void *arg, const char *path, const char *relative, const struct stat *st,
-                     int after);
+static int add_entry(void *arg, const char *path, const char *relative,
+		     const struct stat *st, int after);
 
 /* A link to a folder: what is in it counts under the link's name. */
 static int
@@ -138,7 +142,8 @@ add_linked_folder(struct database *db, const char *path, const char *name)
 
 	if (!real || db->links >= LINK_DEPTH) {
 		free(real);
-		return error_set(db->error, "cannot read database '%s': a link that leads nowhere",
+		return error_set(db->error,
+				 "cannot read database '%s': a link that leads nowhere",
 				 path);
 	}
 	inner.prefix = name;
@@ -150,7 +155,8 @@ add_linked_folder(struct database *db, const char *path, const char *name)
 }
 
 static int
-add_entry(void *arg, const char *path, const char *relative, const struct stat *st, int after)
+add_entry(void *arg, const char *path, const char *relative, const struct stat *st,
+	  int after)
 {
 	struct database *db = arg;
 	struct stat target;
@@ -188,7 +194,8 @@ add_path(struct database *db, const char *path)
 		error_set(db->error, "cannot read database '%s':", path);
 	free(real);
 	if (rc == 0 && db->files == 0)
-		rc = error_set(db->error, "cannot read database '%s': it is an empty folder",
+		rc = error_set(db->error,
+			       "cannot read database '%s': it is an empty folder",
 			       path);
 	return rc;
 }
@@ -211,7 +218,7 @@ add_suffixes(struct database *db, const char *prefix, const struct words *suffix
 	return rc;
 }
 
-/* --- what a .sha256 declares -------------------------------------------------------------- */
+/* --- what a .sha256 declares ------------------------------------------------------ */
 
 static int
 by_text(const void *a, const void *b)
@@ -262,8 +269,8 @@ read_declared(const char *path, struct words *out, struct error *e)
 		size_t n = strcspn(p, "\n");
 
 		if (add_declared(out, p, n) < 0)
-			rc = error_set(e, "cannot use '%s': line %zu holds no SHA-256", path,
-				       line);
+			rc = error_set(e, "cannot use '%s': line %zu holds no SHA-256",
+				       path, line);
 		p += n + (p[n] == '\n');
 	}
 	free(text);
@@ -275,7 +282,7 @@ read_declared(const char *path, struct words *out, struct error *e)
 static int
 declared_digest(const char *path, struct hash *h, struct error *e)
 {
-	struct words entries = { 0 };
+	struct words entries = {0};
 	int rc = read_declared(path, &entries, e);
 
 	hash_add_field(h, "declared");
@@ -289,9 +296,9 @@ declared_digest(const char *path, struct hash *h, struct error *e)
 
 int
 store_database_digest(struct store *s, const char *prefix, const struct words *suffixes,
-                      struct digest *out, struct error *e)
+		      struct digest *out, struct error *e)
 {
-	struct database db = { .store = s, .prefix = "", .error = e };
+	struct database db = {.store = s, .prefix = "", .error = e};
 	size_t n = strlen(prefix);
 	char *path, *declared;
 	int rc;

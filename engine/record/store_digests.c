@@ -4,9 +4,10 @@
  * A line's key is KIND-DEV-INO (hex), its text:
  *     f: SIZE MTIME CTIME DIGEST    a file's content
  *     s: SIZE MTIME CTIME DIGEST    sampled blocks of a database file
- *     t: STAMPS DIGEST              a tree; STAMPS is the digest over the stamps of all in it
- * The ctime is there because files are copied over with their old mtime. What changed within the
- * last two seconds is not remembered: it may change again within one tick of the clock.
+ *     t: STAMPS DIGEST              a tree; STAMPS is a digest over all stamps in it
+ * The ctime is there because files are copied over with their old mtime. What
+ * changed within the last two seconds is not remembered: it may change again within
+ * one tick of the clock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +25,12 @@
 #include "record/store_stamps.h"
 #include "record/tree.h"
 
-/* --- the caches' files -------------------------------------------------------------------- */
+/* --- the caches' files ------------------------------------------------------------ */
 
 static void
 open_cache(struct store *s, struct lines *l, const char *name)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	char *path = xasprintf("%s/cache/%s", s->path, name);
 
 	if (lines_add_file(l, path, NULL, &e) < 0)
@@ -49,7 +50,8 @@ caches_open(struct store *s)
 	open_cache(s, &s->fingerprints, "fingerprints");
 }
 
-/* Write back. A cache that cannot be written is not worth a word: all goes on without it. */
+/* Write back. A cache that cannot be written is not worth a word: all goes on
+ * without it. */
 static void
 close_cache(struct lines *l)
 {
@@ -77,7 +79,7 @@ caches_close(struct store *s)
 	lines_free(&s->fingerprints);
 }
 
-/* --- one file ----------------------------------------------------------------------------- */
+/* --- one file --------------------------------------------------------------------- */
 
 int64_t
 time_ns(const struct timespec *t)
@@ -145,7 +147,7 @@ remember(struct store *s, const char *key, const char *stamp, const struct diges
 /* Of a regular file, by content or by samples, with what is remembered. */
 static int
 cached_digest(struct store *s, char kind, const char *path, const struct stat *st,
-              struct digest *out, struct error *e)
+	      struct digest *out, struct error *e)
 {
 	char key[48], stamp[80], stamp_after[80];
 	struct stat after;
@@ -168,13 +170,13 @@ cached_digest(struct store *s, char kind, const char *path, const struct stat *s
 }
 
 int
-sampled_digest(struct store *s, const char *path, const struct stat *st, struct digest *out,
-               struct error *e)
+sampled_digest(struct store *s, const char *path, const struct stat *st,
+	       struct digest *out, struct error *e)
 {
 	return cached_digest(s, 's', path, st, out, e);
 }
 
-/* --- trees -------------------------------------------------------------------------------- */
+/* --- trees ------------------------------------------------------------------------ */
 
 struct stamps {
 	struct hash *hash;
@@ -182,7 +184,8 @@ struct stamps {
 };
 
 static int
-add_stamp(void *arg, const char *path, const char *relative, const struct stat *st, int after)
+add_stamp(void *arg, const char *path, const char *relative, const struct stat *st,
+	  int after)
 {
 	struct stamps *t = arg;
 	char text[160];
@@ -203,7 +206,7 @@ add_stamp(void *arg, const char *path, const char *relative, const struct stat *
 static int
 stamp_tree(const char *path, char out[80], int *recent)
 {
-	struct stamps t = { .hash = hash_new() };
+	struct stamps t = {.hash = hash_new()};
 	char hex[DIGEST_HEX + 1];
 	struct digest d;
 	int rc = tree_walk(path, add_stamp, &t), saved = errno;
@@ -216,8 +219,8 @@ stamp_tree(const char *path, char out[80], int *recent)
 }
 
 static int
-tree_digest(struct store *s, const char *path, const struct stat *st, struct digest *out,
-            struct error *e)
+tree_digest(struct store *s, const char *path, const struct stat *st,
+	    struct digest *out, struct error *e)
 {
 	char key[48], stamp[80], after[80], *real = realpath(path, NULL);
 	int recent, again, rc;
@@ -239,7 +242,8 @@ tree_digest(struct store *s, const char *path, const struct stat *st, struct dig
 }
 
 int
-store_file_digest(struct store *s, const char *path, struct digest *out, struct error *e)
+store_file_digest(struct store *s, const char *path, struct digest *out,
+		  struct error *e)
 {
 	struct stat st;
 
@@ -249,6 +253,7 @@ store_file_digest(struct store *s, const char *path, struct digest *out, struct 
 	if (S_ISDIR(st.st_mode))
 		return tree_digest(s, path, &st, out, e);
 	if (!S_ISREG(st.st_mode))
-		return error_set(e, "cannot hash '%s': it is neither a file nor a folder", path);
+		return error_set(
+			e, "cannot hash '%s': it is neither a file nor a folder", path);
 	return cached_digest(s, 'f', path, &st, out, e);
 }

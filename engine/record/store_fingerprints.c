@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fingerprints of plugins, remembered in cache/fingerprints as long as the files that they looked
- * at are unchanged. A line's key is the id, its text a JSON object:
+/* Fingerprints of plugins, remembered in cache/fingerprints as long as the files
+ * that they looked at are unchanged. A line's key is the id, its text a JSON object:
  *     {"text":"...","files":[["PATH",DEV,INO,SIZE,MTIME,CTIME], ["PATH"], ...]}
  * A file of a path alone was not there, and must not be there now.
  */
@@ -14,7 +14,8 @@
 #include "record/store_private.h"
 #include "record/store_stamps.h"
 
-/* The file's state now; NULL where that is not to be remembered: it changed a moment ago. */
+/* The file's state now; NULL where that is not to be remembered: it changed a moment
+ * ago. */
 static js *
 file_entry(const char *path)
 {
@@ -102,7 +103,7 @@ store_fingerprint(struct store *s, const struct digest *id)
 
 void
 store_fingerprint_put(struct store *s, const struct digest *id, const char *text,
-                      const char *const *files, size_t file_count)
+		      const char *const *files, size_t file_count)
 {
 	char hex[DIGEST_HEX + 1], *line;
 	js *o = js_object(), *list = js_array();

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking results up.
  *
- * Whatever says that a result is there, its outputs are looked at (lstat) before it is believed:
- * they exist, are of the right kind, have the size and the mtime that were noted. Then, by the
- * source:
- *   the run's index   nothing more. It holds the texts of results that were checked in full.
- *   an object         result.json's own digest; outputs are hashed where their mtime changed,
- *                     and where they were not synced and made under another boot, since a power
- *                     loss can leave files of the right size full of zeros.
+ * Whatever says that a result is there, its outputs are looked at (lstat) before it
+ * is believed: they exist, are of the right kind, have the size and the mtime that
+ * were noted. Then, by the source:
+ *   the run's index   nothing more. It holds the texts of results that were checked
+ *                     in full.
+ *   an object         result.json's own digest; outputs are hashed where their mtime
+ *                     changed, and where they were not synced and made under another
+ *                     boot: a power loss can leave files of the right size full of
+ *                     zeros.
  *   a record          the line's checksum and the record's own digest.
- * An index line carries the mtimes and the boot id of that check, so a copied store, or one after
- * a reboot, is hashed once and not at every run.
+ * An index line carries the mtimes and the boot id of that check, so a copied store,
+ * or one after a reboot, is hashed once and not at every run.
  *
- * The index is never right where the store is wrong: every output it speaks for is looked at.
+ * The index is never right where the store is wrong: every output it speaks for is
+ * looked at.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,12 +50,12 @@ is_doubtful(const struct store *s, const struct result *r)
 	return !r->synced && (!r->boot || strcmp(r->boot, s->self.boot) != 0);
 }
 
-/* --- the index ---------------------------------------------------------------------------- */
+/* --- the index -------------------------------------------------------------------- */
 
 void
 store_use_index(struct store *s, const char *file)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 
 	lines_free(&s->index);
 	lines_init(&s->index, 1);
@@ -69,7 +72,7 @@ index_put(struct store *s, const struct result *r)
 {
 	enum { BUFFER = 256 * 1024 };
 	char hex[DIGEST_HEX + 1];
-	struct str text = { 0 };
+	struct str text = {0};
 
 	if (!s->index_open)
 		return;
@@ -95,7 +98,8 @@ looks_unchanged(const struct store *s, const struct result *r, const char *name)
 		if (n >= (int)sizeof path ||
 		    fstatat(s->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    (o->is_dir ? !S_ISDIR(st.st_mode)
-			       : !S_ISREG(st.st_mode) || (uint64_t)st.st_size != o->size) ||
+			       : !S_ISREG(st.st_mode) ||
+					 (uint64_t)st.st_size != o->size) ||
 		    mtime_of(&st) != o->mtime_ns)
 			return 0;
 	}
@@ -134,13 +138,13 @@ index_lookup(struct store *s, const struct digest *key, const char *name)
 	return NULL;
 }
 
-/* --- objects ------------------------------------------------------------------------------ */
+/* --- objects ---------------------------------------------------------------------- */
 
-/* Text of an object's result.json. *finding says what NULL means: DAMAGED, UNREADABLE, or SOUND
- * for "there is no such object". */
+/* Text of an object's result.json. *finding says what NULL means: DAMAGED,
+ * UNREADABLE, or SOUND for "there is no such object". */
 static char *
 read_text(struct store *s, const char *name, size_t *len, enum finding *finding,
-          struct error *why)
+	  struct error *why)
 {
 	char path[OBJECT_NAME + 16], *text = NULL;
 	struct stat st;
@@ -153,7 +157,8 @@ read_text(struct store *s, const char *name, size_t *len, enum finding *finding,
 		int err = errno;
 
 		*finding = UNREADABLE;
-		if (err == ENOENT && fstatat(s->objects_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (err == ENOENT &&
+		    fstatat(s->objects_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			*finding = SOUND;
 		else if (err == ENOENT || err == ENOTDIR || err == ELOOP)
 			*finding = DAMAGED;
@@ -202,11 +207,12 @@ check_content(const struct result_output *o, const char *path, struct error *why
 
 /* stat() of an output, no symlink on the way. */
 static enum finding
-stat_output(struct store *s, const char *name, const struct result_output *o, struct stat *st,
-            struct error *why)
+stat_output(struct store *s, const char *name, const struct result_output *o,
+	    struct stat *st, struct error *why)
 {
 	char *path = path_join(name, o->file);
-	int fd = object_open(s, path, O_PATH), rc = fd < 0 ? -1 : fstat(fd, st), err = errno;
+	int fd = object_open(s, path, O_PATH), rc = fd < 0 ? -1 : fstat(fd, st),
+	    err = errno;
 
 	if (fd >= 0)
 		close(fd);
@@ -223,8 +229,8 @@ stat_output(struct store *s, const char *name, const struct result_output *o, st
 }
 
 static enum finding
-check_output(struct store *s, const char *name, struct result_output *o, const char *dir,
-             int doubtful, struct error *why)
+check_output(struct store *s, const char *name, struct result_output *o,
+	     const char *dir, int doubtful, struct error *why)
 {
 	struct stat st;
 	enum finding f = stat_output(s, name, o, &st, why);
@@ -234,7 +240,8 @@ check_output(struct store *s, const char *name, struct result_output *o, const c
 	if (f != SOUND)
 		return f;
 	if (o->is_dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)) {
-		error_set(why, "its output '%s' is no %s", o->file, o->is_dir ? "folder" : "file");
+		error_set(why, "its output '%s' is no %s", o->file,
+			  o->is_dir ? "folder" : "file");
 		return DAMAGED;
 	}
 	path = path_join(dir, o->file);
@@ -243,7 +250,8 @@ check_output(struct store *s, const char *name, struct result_output *o, const c
 		error_set(why, "cannot look at its output '%s':", o->file);
 		f = UNREADABLE;
 	} else if (size != o->size) {
-		error_set(why, "its output '%s' has %" PRIu64 " bytes instead of %" PRIu64,
+		error_set(why,
+			  "its output '%s' has %" PRIu64 " bytes instead of %" PRIu64,
 			  o->file, size, o->size);
 		f = DAMAGED;
 	} else if (doubtful || mtime_of(&st) != o->mtime_ns) {
@@ -256,8 +264,8 @@ check_output(struct store *s, const char *name, struct result_output *o, const c
 
 /* Read and check an object. *out only if SOUND. */
 static enum finding
-check_object(struct store *s, const struct digest *key, const char *name, struct result **out,
-             int *absent, struct error *why)
+check_object(struct store *s, const struct digest *key, const char *name,
+	     struct result **out, int *absent, struct error *why)
 {
 	enum finding f;
 	size_t len = 0;
@@ -297,17 +305,19 @@ check_object(struct store *s, const struct digest *key, const char *name, struct
 static int
 move_aside(struct store *s, const char *name, char **to)
 {
-	char shard[3] = { name[0], name[1], '\0' }, *from;
+	char shard[3] = {name[0], name[1], '\0'}, *from;
 	uint64_t r = 0;
 	struct stat st;
 	int rc = -1;
 
 	if (getrandom(&r, sizeof r, 0) < 0)
 		r = (uint64_t)s->self.pid;
-	*to = xasprintf("%s/tmp/damaged-%.2s%.10s-%016" PRIx64, s->path, name, name + 3, r);
+	*to = xasprintf("%s/tmp/damaged-%.2s%.10s-%016" PRIx64, s->path, name, name + 3,
+			r);
 	from = object_dir(s, name);
 	/* A shard that is a symlink is not ours to move things in. */
-	if (fstatat(s->objects_fd, shard, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
+	if (fstatat(s->objects_fd, shard, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode))
 		rc = rename(from, *to);
 	free(from);
 	return rc;
@@ -317,7 +327,7 @@ int
 object_lookup(struct store *s, const struct digest *key, struct result **out)
 {
 	char name[OBJECT_NAME], *to;
-	struct error why = { 0 };
+	struct error why = {0};
 	int absent;
 	enum finding f;
 
@@ -328,7 +338,8 @@ object_lookup(struct store *s, const struct digest *key, struct result **out)
 	if (f == SOUND)
 		return 1;
 	if (f == DAMAGED && move_aside(s, name, &to) == 0) {
-		log_warning("result '%s/%s' is damaged: %s; counted as absent, moved to '%s'",
+		log_warning("result '%s/%s' is damaged: %s; counted as absent, moved "
+			    "to '%s'",
 			    s->objects, name, why.text, to);
 		free(to);
 		return 0;
@@ -336,8 +347,8 @@ object_lookup(struct store *s, const struct digest *key, struct result **out)
 	if (f == DAMAGED)
 		free(to);
 	if (store_first_report(s, name))
-		log_warning("result '%s/%s' is %s: %s; counted as absent", s->objects, name,
-			    f == DAMAGED ? "damaged" : "unreadable", why.text);
+		log_warning("result '%s/%s' is %s: %s; counted as absent", s->objects,
+			    name, f == DAMAGED ? "damaged" : "unreadable", why.text);
 	return -1;
 }
 

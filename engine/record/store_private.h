@@ -12,35 +12,37 @@
 #include "record/store.h"
 
 struct store {
-	char *path;              /* absolute, symlinks resolved */
-	char *objects;           /* PATH/objects */
+	char *path;    /* absolute, symlinks resolved */
+	char *objects; /* PATH/objects */
 	int objects_fd;
 	struct engine_id self;
-	int engine_fd;           /* the locked engines/ENGINE; -1: not registered */
-	unsigned attempts;       /* names given out in tmp/ENGINE */
+	int engine_fd;     /* the locked engines/ENGINE; -1: not registered */
+	unsigned attempts; /* names given out in tmp/ENGINE */
 	int tmp_made;
 
-	struct lines segments;   /* every engine's records, ours last */
-	int segments_open;       /* scanned */
-	int segments_named;      /* the folder was synced since ours was made */
-	time_t segments_seen;    /* coarse monotonic seconds of the last look for new ones */
-	struct map segment_names;/* those in `segments` */
-	int damaged_dead;        /* a dead engine's segment has damage: worth rewriting */
+	struct lines segments;    /* every engine's records, ours last */
+	int segments_open;        /* scanned */
+	int segments_named;       /* the folder was synced since ours was made */
+	time_t segments_seen;     /* store_seconds() of the last look for new ones */
+	struct map segment_names; /* those in `segments` */
+	int damaged_dead;         /* a dead engine's segment is worth rewriting */
 
-	struct lines index;      /* of this run: result texts of objects */
+	struct lines index; /* of this run: result texts of objects */
 	int index_open;
 
 	struct lines digests, fingerprints;
 	int caches_open;
-	struct map fingerprint_seen; /* id -> monotonic seconds of the last check of its files */
+	struct map
+		fingerprint_seen; /* id -> store_seconds() of its files' last check */
 
-	struct map reported;     /* keys and files complained about */
+	struct map reported; /* keys and files complained about */
 };
 
 /* "ab/cdef..." */
 #define OBJECT_NAME (DIGEST_HEX + 2)
 void object_name(const struct digest *key, char out[OBJECT_NAME]);
-/* open() below the store's objects that follows no symlink and stays below; -1 with errno. */
+/* open() below the store's objects that follows no symlink and stays below; -1 with
+ * errno. */
 int object_open(const struct store *s, const char *name, int flags);
 
 /* Make this engine known in engines/ and sweep up after dead ones; once. */
@@ -54,13 +56,14 @@ time_t store_seconds(void);
 void segments_load(struct store *s);
 /* The record of a key, NULL if there is none. */
 struct result *segments_lookup(struct store *s, const struct digest *key);
-int segments_put(struct store *s, const struct digest *key, const struct str *text, int sync,
-                 struct error *e);
+int segments_put(struct store *s, const struct digest *key, const struct str *text,
+		 int sync, struct error *e);
 /* Join the segments of dead engines if there are many, or damaged ones. */
 void segments_merge(struct store *s);
 
 /* --- look-up (store_lookup.c) */
-/* Of an object, not from the index, checked. 1, 0, or -1: there, but it cannot be read. */
+/* Of an object, not from the index, checked. 1, 0, or -1: there, but it cannot be
+ * read. */
 int object_lookup(struct store *s, const struct digest *key, struct result **out);
 /* Note it in the run's index. */
 void index_put(struct store *s, const struct result *r);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Publishing results.
  *
- * An object: outputs are checked, made read-only, result.json is written beside them, all is
- * synced if asked for, and the folder is renamed to its place, never over another. Until that
- * rename nothing of it is visible. Where another was first, its result is taken.
+ * An object: outputs are checked, made read-only, result.json is written beside
+ * them, all is synced if asked for, and the folder is renamed to its place, never
+ * over another. Until that rename nothing of it is visible. Where another was first,
+ * its result is taken.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@
 #include "record/store_private.h"
 #include "record/tree.h"
 
-/* --- making a folder ready ---------------------------------------------------------------- */
+/* --- making a folder ready -------------------------------------------------------- */
 
 /* What prepare() needs to know about one folder. */
 struct preparation {
@@ -29,7 +30,8 @@ struct preparation {
 static int
 sync_path(const char *path, int folder, struct error *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (folder ? O_DIRECTORY : 0));
+	int fd = open(path,
+		      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (folder ? O_DIRECTORY : 0));
 	int rc = fd < 0 ? -1 : fsync(fd);
 
 	if (rc < 0)
@@ -50,13 +52,15 @@ check_link(const char *path, const char *relative, struct error *e)
 	target[n] = '\0';
 	if (link_stays_inside(relative, target))
 		return 0;
-	return error_set(e, "cannot publish '%s': it is a symlink that leads out of its folder",
-			 path);
+	return error_set(
+		e, "cannot publish '%s': it is a symlink that leads out of its folder",
+		path);
 }
 
 /* Modes, kinds, syncs, for each file and folder. */
 static int
-prepare(void *arg, const char *path, const char *relative, const struct stat *st, int after)
+prepare(void *arg, const char *path, const char *relative, const struct stat *st,
+	int after)
 {
 	struct preparation *p = arg;
 	mode_t mode = S_ISDIR(st->st_mode) ? 0755 : 0444;
@@ -66,8 +70,9 @@ prepare(void *arg, const char *path, const char *relative, const struct stat *st
 	if (S_ISLNK(st->st_mode))
 		return check_link(path, relative, p->e);
 	if (!S_ISDIR(st->st_mode) && !S_ISREG(st->st_mode))
-		return error_set(p->e, "cannot publish '%s': it is neither a file nor a folder",
-				 path);
+		return error_set(
+			p->e, "cannot publish '%s': it is neither a file nor a folder",
+			path);
 	/* The executable bit is part of a tree's digest. */
 	if (S_ISREG(st->st_mode) && (st->st_mode & S_IXUSR))
 		mode = 0555;
@@ -89,7 +94,8 @@ check_output(struct result_output *o, const char *out_dir, struct error *e)
 
 	if (!o->file || !o->port || !o->type || !result_file_ok(o->file) ||
 	    strcmp(o->file, "result.json") == 0)
-		return error_set(e, "cannot publish output '%s': not a usable file name",
+		return error_set(e,
+				 "cannot publish output '%s': not a usable file name",
 				 o->file ? o->file : "");
 	path = path_join(out_dir, o->file);
 	if (lstat(path, &st) < 0)
@@ -100,10 +106,13 @@ check_output(struct result_output *o, const char *out_dir, struct error *e)
 	else if (tree_size(path, &size) < 0)
 		rc = error_set(e, "cannot publish output '%s':", path);
 	else if (size != o->size)
-		rc = error_set(e, "cannot publish output '%s': it has changed since it was hashed",
+		rc = error_set(e,
+			       "cannot publish output '%s': it has changed since it "
+			       "was hashed",
 			       path);
 	else
-		o->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+		o->mtime_ns =
+			(int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 	free(path);
 	return rc;
 }
@@ -112,7 +121,7 @@ static int
 write_result(const struct result *r, const char *out_dir, struct error *e)
 {
 	char *path = path_join(out_dir, "result.json");
-	struct str text = { 0 };
+	struct str text = {0};
 	int fd, ok;
 
 	result_write(r, &text);
@@ -120,7 +129,8 @@ write_result(const struct result *r, const char *out_dir, struct error *e)
 	/* A stage's own file of this name is no output. */
 	unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-	ok = fd >= 0 && fs_write_all(fd, text.s, text.len) == 0 && fchmod(fd, 0444) == 0;
+	ok = fd >= 0 && fs_write_all(fd, text.s, text.len) == 0 &&
+	     fchmod(fd, 0444) == 0;
 	if (fd >= 0 && close(fd) < 0)
 		ok = 0;
 	if (!ok)
@@ -133,7 +143,7 @@ write_result(const struct result *r, const char *out_dir, struct error *e)
 static int
 make_ready(struct result *r, const char *out_dir, int sync, struct error *e)
 {
-	struct preparation p = { .sync = sync, .e = e };
+	struct preparation p = {.sync = sync, .e = e};
 
 	if (chmod(out_dir, 0755) < 0)
 		return error_set(e, "cannot publish '%s':", out_dir);
@@ -147,24 +157,26 @@ make_ready(struct result *r, const char *out_dir, int sync, struct error *e)
 	return 0;
 }
 
-/* --- putting it in its place -------------------------------------------------------------- */
+/* --- putting it in its place ------------------------------------------------------ */
 
 /* objects/ab, made if missing. */
 static int
 make_shard(struct store *s, const char *name, int sync, struct error *e)
 {
-	char shard[3] = { name[0], name[1], '\0' };
+	char shard[3] = {name[0], name[1], '\0'};
 	struct stat st;
 
 	if (mkdirat(s->objects_fd, shard, 0755) == 0)
 		return sync ? fs_sync_dir(s->objects, e) : 0;
 	if (errno != EEXIST)
-		return error_set(e, "cannot write to store '%s': cannot make 'objects/%s':",
-				 s->path, shard);
+		return error_set(
+			e, "cannot write to store '%s': cannot make 'objects/%s':",
+			s->path, shard);
 	if (fstatat(s->objects_fd, shard, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISDIR(st.st_mode))
-		return error_set(e, "cannot write to store '%s': 'objects/%s' is no folder",
-				 s->path, shard);
+		return error_set(
+			e, "cannot write to store '%s': 'objects/%s' is no folder",
+			s->path, shard);
 	return 0;
 }
 
@@ -181,7 +193,7 @@ sync_shard(const char *place, struct error *e)
 /* Rename. 1: ours stands there; 0: another's does, *theirs; -1 with the error set. */
 static int
 put_in_place(struct store *s, struct result *r, const char *out_dir, const char *place,
-             struct result **theirs, struct error *e)
+	     struct result **theirs, struct error *e)
 {
 	enum { TRIES = 4 };
 	int found;
@@ -201,12 +213,13 @@ put_in_place(struct store *s, struct result *r, const char *out_dir, const char 
 					 "unreadable is in its place",
 					 place);
 	}
-	return error_set(e, "cannot publish '%s': others change it all the time", place);
+	return error_set(e, "cannot publish '%s': others change it all the time",
+			 place);
 }
 
 static struct result *
 publish_object(struct store *s, struct result *r, const char *out_dir, int sync,
-               struct error *e)
+	       struct error *e)
 {
 	char name[OBJECT_NAME], *place;
 	struct result *theirs = NULL;
@@ -237,7 +250,7 @@ static struct result *
 publish_record(struct store *s, struct result *r, int sync, struct error *e)
 {
 	struct result *there;
-	struct str text = { 0 };
+	struct str text = {0};
 	int rc;
 
 	if (store_lookup(s, &r->key, &there)) {
@@ -255,7 +268,7 @@ publish_record(struct store *s, struct result *r, int sync, struct error *e)
 
 struct result *
 store_publish(struct store *s, struct result *r, const char *out_dir, int sync,
-              struct error *e)
+	      struct error *e)
 {
 	if (!out_dir && r->output_count > 0) {
 		error_set(e, "cannot publish a result with files as a record");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Records of results without files: segments/, one append-only file an engine.
  *
- * They are scanned at the first look-up. Other engines may be writing theirs, so a miss looks
- * for new records, at most once a second. Segments of dead engines are joined into one when
- * there are many or when one is damaged: written beside, synced, renamed, then the old ones are
- * removed. A crash between leaves records twice, which is harmless: the first one stands.
+ * They are scanned at the first look-up. Other engines may be writing theirs, so a
+ * miss looks for new records, at most once a second. Segments of dead engines are
+ * joined into one when there are many or when one is damaged: written beside,
+ * synced, renamed, then the old ones are removed. A crash between leaves records
+ * twice, which is harmless: the first one stands.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,7 +26,8 @@ enum {
 	BUFFER = 64 * 1024 /* pending bytes that are worth a write */
 };
 
-/* May a segment be joined and removed: a merged one, or of a dead engine of this host? */
+/* May a segment be joined and removed: a merged one, or of a dead engine of this
+ * host? */
 static int
 is_finished(const char *name)
 {
@@ -33,7 +35,8 @@ is_finished(const char *name)
 
 	if (starts_with(name, "merged-"))
 		return 1;
-	return engine_parse(name, &id) == 0 && engine_alive(id.host, id.pid, id.start) == 0;
+	return engine_parse(name, &id) == 0 &&
+	       engine_alive(id.host, id.pid, id.start) == 0;
 }
 
 static void
@@ -42,14 +45,15 @@ report_damage(struct store *s, const struct lines_file *f, int torn)
 	if ((f->damaged == 0 && !torn) || !store_first_report(s, f->path))
 		return;
 	log_warning("'%s' has %zu damaged record%s: counted as absent", f->path,
-		    f->damaged + (size_t)torn, f->damaged + (size_t)torn == 1 ? "" : "s");
+		    f->damaged + (size_t)torn,
+		    f->damaged + (size_t)torn == 1 ? "" : "s");
 }
 
 /* Scan one segment that is new to us. */
 static void
 add_segment(struct store *s, const char *folder, const char *name)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	char *path;
 	int missing, dead;
 	const struct lines_file *f;
@@ -64,7 +68,8 @@ add_segment(struct store *s, const char *folder, const char *name)
 		map_puts(&s->segment_names, name, NULL);
 		f = &s->segments.files[s->segments.file_count - 1];
 		dead = is_finished(name);
-		/* Bytes behind the last newline of a living engine are being written. */
+		/* Bytes behind the last newline of a living engine are being
+		 * written. */
 		report_damage(s, f, dead && f->torn);
 		if (dead && (f->damaged > 0 || f->torn))
 			s->damaged_dead = 1;
@@ -85,7 +90,7 @@ find_segments(struct store *s)
 	char *folder = path_join(s->path, "segments");
 	DIR *d = opendir(folder);
 	struct dirent *entry;
-	struct words names = { 0 };
+	struct words names = {0};
 
 	if (!d && store_first_report(s, folder))
 		log_warning("cannot open folder '%s': %s", folder, strerror(errno));
@@ -134,7 +139,7 @@ struct result *
 segments_lookup(struct store *s, const struct digest *key)
 {
 	char hex[DIGEST_HEX + 1];
-	struct error e = { 0 };
+	struct error e = {0};
 	struct result *r;
 	const char *text;
 	size_t len;
@@ -158,7 +163,8 @@ segments_lookup(struct store *s, const struct digest *key)
 		return r;
 	result_free(r);
 	if (store_first_report(s, hex))
-		log_warning("the record of %.12s in '%s/segments' is damaged: counted as absent",
+		log_warning("the record of %.12s in '%s/segments' is damaged: counted "
+			    "as absent",
 			    hex, s->path);
 	/* So that a new one can take its place. */
 	map_del(&s->segments.keys, hex, DIGEST_HEX);
@@ -166,8 +172,8 @@ segments_lookup(struct store *s, const struct digest *key)
 }
 
 int
-segments_put(struct store *s, const struct digest *key, const struct str *text, int sync,
-             struct error *e)
+segments_put(struct store *s, const struct digest *key, const struct str *text,
+	     int sync, struct error *e)
 {
 	char hex[DIGEST_HEX + 1];
 	size_t before;
@@ -182,8 +188,8 @@ segments_put(struct store *s, const struct digest *key, const struct str *text, 
 		return 0;
 	if (store_flush(s, sync, e) == 0)
 		return 0;
-	/* Earlier ones stay pending, for the caller's next flush; if this one was written and
-	 * only its sync failed, it stands. */
+	/* Earlier ones stay pending, for the caller's next flush; if this one was
+	 * written and only its sync failed, it stands. */
 	if (s->segments.pending.len > before)
 		lines_unput(&s->segments, hex, before);
 	return -1;
@@ -207,7 +213,7 @@ store_flush(struct store *s, int sync, struct error *e)
 	return rc;
 }
 
-/* --- joining ------------------------------------------------------------------------------ */
+/* --- joining ---------------------------------------------------------------------- */
 
 /* Mark the finished ones; their number. */
 static size_t
@@ -218,7 +224,8 @@ mark_finished(struct store *s, unsigned char *marks)
 	for (size_t i = 0; i < s->segments.file_count; i++) {
 		const char *path = s->segments.files[i].path;
 
-		marks[i] = (int)i != s->segments.out_file && is_finished(path_base(path));
+		marks[i] =
+			(int)i != s->segments.out_file && is_finished(path_base(path));
 		n += marks[i];
 	}
 	return n;

@@ -41,7 +41,7 @@ list_names(const char *path, struct words *names)
 static int
 walk(const char *path, const char *relative, int depth, tree_fn *fn, void *arg)
 {
-	struct words names = { 0 };
+	struct words names = {0};
 	struct stat st;
 	int rc;
 
@@ -77,7 +77,8 @@ tree_walk(const char *path, tree_fn *fn, void *arg)
 }
 
 static int
-add_size(void *arg, const char *path, const char *relative, const struct stat *st, int after)
+add_size(void *arg, const char *path, const char *relative, const struct stat *st,
+	 int after)
 {
 	(void)path;
 	(void)relative;

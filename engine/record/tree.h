@@ -7,10 +7,11 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-/* Called for `path` (relative ""), then for all below it in the order of their names; folders
- * once more, with after 1, behind their content. Non-zero stops the walk. */
+/* Called for `path` (relative ""), then for all below it in the order of their
+ * names; folders once more, with after 1, behind their content. Non-zero stops the
+ * walk. */
 typedef int tree_fn(void *arg, const char *path, const char *relative,
-                    const struct stat *st, int after);
+		    const struct stat *st, int after);
 /* What fn returned, 0, or -1 with errno if something cannot be read. */
 int tree_walk(const char *path, tree_fn *fn, void *arg);
 /* Sum of the sizes of the regular files; -1 with errno. */

@@ -78,6 +78,7 @@ run_open(struct session *s, int write, const struct run_observer *o, struct erro
 	}
 	r->key = key_new();
 	r->cached = xcalloc(r->w->node_count + 1, sizeof *r->cached);
+	run_resolve_init(r);
 	r->g = graph_new(r->w);
 	expand_start(r->g);
 	run_pump(r);
@@ -312,7 +313,8 @@ finish(struct run *r)
 
 	r->exit = exit_code(r);
 	run_write_timings(r);
-	run_flush_events(r);
+	if (r->executing || r->first_time) /* else the journal knows them */
+		run_flush_events(r);
 	if (r->executing)
 		run_end_event(r);
 	if (rundir_flush(&r->dir, &e) || journal_flush(r->journal, r->executing, &e)
@@ -371,6 +373,7 @@ run_close(struct run *r)
 	if (r->has_dir)
 		rundir_close(&r->dir);
 	key_free(r->key);
+	run_resolve_free(r);
 	for (size_t i = 0; i < r->prints.count; i++)
 		if (r->prints.entries[i].key)
 			free((void *)(uintptr_t)r->prints.entries[i].value);
@@ -378,7 +381,7 @@ run_close(struct run *r)
 	map_free(&r->asked);
 	map_free(&r->keys);
 	map_free(&r->timings);
-	js_free(r->batch.labels);
+	free(r->cached_tasks.v);
 	words_free(&r->failures);
 	words_free(&r->skips);
 	free(r->missing.v);

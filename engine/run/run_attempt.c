@@ -11,14 +11,6 @@
 
 #define DELAY_CAP 600.0 /* seconds; a delay doubles at every attempt up to this */
 
-static const char *
-look_up_variable(void *arg, const char *name)
-{
-	const struct active *a = arg;
-
-	return graph_value(a->r->g, a->task, name);
-}
-
 /* Put attempt `attempt` of a task into the scheduler's queue. */
 void
 run_again(struct run *r, struct active *a, int attempt)
@@ -28,8 +20,7 @@ run_again(struct run *r, struct active *a, int attempt)
 	a->attempt = attempt;
 	if (!a->label)
 		a->label = run_label(r, a->task);
-	if (task_options_resolve(r->w, (int)r->g->tasks[a->task].node, attempt,
-	                         look_up_variable, a, &a->options, &e)
+	if (run_options(r, a->task, attempt, &a->options, &e)
 	    || run_key(r, a, attempt, 0, &a->key, &e) < 0) {
 		run_settle_bad(r, a->task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
 		return;
@@ -81,11 +72,12 @@ spec_inputs(struct run *r, uint32_t task, struct arena *arena, struct exec_spec 
 }
 
 static int
-spec_params(struct run *r, struct active *a, struct task_params *params,
-            struct exec_spec *spec, struct arena *arena, struct error *e)
+spec_params(struct run *r, struct active *a, struct exec_spec *spec, struct arena *arena,
+            struct error *e)
 {
-	if (task_params_resolve(r->w, (int)r->g->tasks[a->task].node, a->attempt,
-	                        look_up_variable, a, params, e))
+	const struct task_params *params = run_params(r, a->task, a->attempt, e);
+
+	if (!params)
 		return -1;
 	struct exec_param *list = arena_alloc(arena, (params->count + 1) * sizeof *list);
 	for (size_t i = 0; i < params->count; i++)
@@ -139,7 +131,6 @@ start(struct run *r, struct active *a, struct error *e)
 {
 	const struct wf_node *n = &r->w->nodes[r->g->tasks[a->task].node];
 	struct arena arena = {0};
-	struct task_params params = {0};
 	struct str pus = {0}, gpus = {0};
 	struct exec_spec spec = {
 		.stage = n->stage, .node = n->name, .label = a->label, .outputs = n->outputs,
@@ -157,7 +148,7 @@ start(struct run *r, struct active *a, struct error *e)
 	free(branch);
 	int rc = store_attempt_dirs(r->store, n->output_count > 0, &a->out_dir, &a->work_dir, e);
 	if (rc == 0)
-		rc = spec_params(r, a, &params, &spec, &arena, e);
+		rc = spec_params(r, a, &spec, &arena, e);
 	if (rc == 0) {
 		slot_pu_list(r->machine, &a->slot, &pus);
 		slot_gpu_ids(r->machine, &a->slot, &gpus);
@@ -176,7 +167,6 @@ start(struct run *r, struct active *a, struct error *e)
 	}
 	str_free(&pus);
 	str_free(&gpus);
-	task_params_free(&params);
 	arena_free(&arena);
 	return rc;
 }
@@ -365,11 +355,10 @@ run_fail(struct run *r, struct active *a, int cls, int status, int signal,
 	final_failure(r, task, &options, cls, message);
 	while (f != NONE) {
 		uint32_t next = run_rtask(r, f)->next;
-		struct active probe = {.r = r, .task = f};
+		struct task_options own = options;
 		struct error e = {0};
-		task_options_resolve(r->w, (int)r->g->tasks[f].node, 1, look_up_variable, &probe,
-		                     &probe.options, &e);
-		final_failure(r, f, &probe.options, cls, message);
+		run_options(r, f, 1, &own, &e);
+		final_failure(r, f, &own, cls, message);
 		f = next;
 	}
 }

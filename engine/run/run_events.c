@@ -10,7 +10,7 @@
 
 /* Labels of tasks found in the store are journalled together: an event for each would cost a
  * rerun of many tasks more than finding them. */
-#define BATCH 1000
+#define BATCH ((size_t)1000)
 
 void
 run_event(struct run *r, js *event)
@@ -21,31 +21,30 @@ run_event(struct run *r, js *event)
 		js_free(event);
 }
 
-void
-run_flush_events(struct run *r)
+static void
+write_batch(struct run *r, size_t first, size_t count)
 {
-	if (!r->batch.count)
-		return;
-	js *event = js_object();
+	js *event = js_object(), *labels = js_array();
+
+	for (size_t i = first; i < first + count; i++) {
+		char *label = run_label(r, r->cached_tasks.v[i]);
+		js_push(labels, js_text(label));
+		free(label);
+	}
 	js_set_text(event, "event", "states");
 	js_set_text(event, "state", "cached");
-	js_set(event, "tasks", r->batch.labels);
-	r->batch.labels = NULL;
-	r->batch.count = 0;
+	js_set(event, "tasks", labels);
 	run_event(r, event);
 }
 
 void
-run_cached_event(struct run *r, uint32_t task)
+run_flush_events(struct run *r)
 {
-	char *label = run_label(r, task);
+	size_t n = r->cached_tasks.count;
 
-	if (!r->batch.labels)
-		r->batch.labels = js_array();
-	js_push(r->batch.labels, js_text(label));
-	if (++r->batch.count == BATCH)
-		run_flush_events(r);
-	free(label);
+	for (size_t i = 0; i < n; i += BATCH)
+		write_batch(r, i, n - i < BATCH ? n - i : BATCH);
+	r->cached_tasks.count = 0;
 }
 
 void

@@ -8,19 +8,6 @@
 #include "base/fs.h"
 #include "run/run_private.h"
 
-struct lookup {
-	const struct run *r;
-	uint32_t task;
-};
-
-static const char *
-look_up_variable(void *arg, const char *name)
-{
-	const struct lookup *l = arg;
-
-	return graph_value(l->r->g, l->task, name);
-}
-
 static int
 key_of_files(struct run *r, const char *name, const char *list, struct error *e)
 {
@@ -251,13 +238,7 @@ int
 run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest *key,
         struct error *e)
 {
-	struct lookup l = {r, a->task};
-	struct task_params params = {0};
-	int rc = -1;
+	const struct task_params *params = run_params(r, a->task, attempt, e);
 
-	if (task_params_resolve(r->w, (int)r->g->tasks[a->task].node, attempt,
-	                        look_up_variable, &l, &params, e) == 0)
-		rc = key_with(r, a, &params, may_ask, key, e);
-	task_params_free(&params);
-	return rc;
+	return params ? key_with(r, a, params, may_ask, key, e) : -1;
 }

@@ -41,6 +41,15 @@ struct rtask {
 	uint32_t next;         /* next follower of the same key, or of the same question */
 };
 
+/* What is the same for all tasks of a node. */
+struct run_node {
+	int options_vary, params_vary; /* by branch variables */
+	int has_options;
+	struct task_options options;   /* of first attempts */
+	struct task_params *params;    /* the last ones resolved */
+	int params_attempt;
+};
+
 struct run {
 	struct session *s;
 	struct workflow *w;
@@ -57,6 +66,7 @@ struct run {
 	struct loop *loop;
 	struct pool *pool;
 
+	struct run_node *nodes;
 	struct rtask *tasks;
 	size_t task_cap;
 	struct map keys;        /* key digest -> task that executes it */
@@ -64,10 +74,7 @@ struct run {
 	struct map asked;       /* fingerprint id -> first task that waits for it */
 	struct u32s missing;    /* ready, no result, before the machine is loaded */
 	size_t *cached;         /* per node */
-	struct js_batch {       /* labels of cached tasks not yet journalled */
-		js *labels;
-		size_t count;
-	} batch;
+	struct u32s cached_tasks; /* found in the store, not yet journalled */
 	struct words failures, skips;
 	struct map timings;     /* name -> seconds as double bits */
 	size_t running, delayed, asking; /* attempts, timers, fingerprints under way */
@@ -102,6 +109,15 @@ void run_branch(const struct run *r, uint32_t task, struct arena *a, size_t *cou
 char *run_label(const struct run *r, uint32_t task);        /* caller frees */
 char *run_branch_text(const struct run *r, uint32_t task);  /* "model=3"; caller frees */
 
+/* run_resolve.c: options and parameters of an attempt. The parameters are borrowed until the next
+ * call for a task of the same node; NULL with the error set. */
+void run_resolve_init(struct run *r);
+void run_resolve_free(struct run *r);
+int run_options(struct run *r, uint32_t task, int attempt, struct task_options *out,
+                struct error *e);
+const struct task_params *run_params(struct run *r, uint32_t task, int attempt,
+                                     struct error *e);
+
 /* run_key.c: the key of an attempt. 1: *key set; 0: a fingerprint must be asked for first
  * (`may_ask` starts it and calls run_asked later); -1 with the error set. */
 int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest *key,
@@ -132,7 +148,6 @@ void run_write_timings(struct run *r);
 void run_event(struct run *r, js *event);
 void run_tell(struct run *r, enum run_news kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-void run_cached_event(struct run *r, uint32_t task);
 void run_flush_events(struct run *r);
 void run_fatal(struct run *r, const struct error *e);
 /* run.c: end the loop when nothing is under way any more. */

@@ -219,14 +219,14 @@ run_timings(struct run *r, uint32_t task, const struct result *res)
 {
 	void *it = NULL;
 	const char *name;
-	js *v;
+	js *v, *measures = result_measures(res);
 
-	while (res->measures && (v = js_next(res->measures, &it, &name)))
+	while (measures && (v = js_next(measures, &it, &name)))
 		if (starts_with(name, "timings."))
 			note_seconds(r, name + strlen("timings."), js_as_real(v, 0));
-	if (r->w->nodes[r->g->tasks[task].node].all_var_count == 0 && res->made)
+	if (r->w->nodes[r->g->tasks[task].node].all_var_count == 0 && result_made(res))
 		note_seconds(r, r->w->nodes[r->g->tasks[task].node].name,
-		             js_get_real(res->made, "seconds", 0));
+		             js_get_real(result_made(res), "seconds", 0));
 }
 
 /* AlphaFold2's timings.json, where a stage speaks of timings at all. */

@@ -53,14 +53,6 @@ run_drop_active(struct run *r, uint32_t task)
 	free(a);
 }
 
-static const char *
-look_up_variable(void *arg, const char *name)
-{
-	const struct active *a = arg;
-
-	return graph_value(a->r->g, a->task, name);
-}
-
 /* --- settling ---------------------------------------------------------------------------- */
 
 static void
@@ -103,7 +95,7 @@ done_one(struct run *r, uint32_t task, struct result *result, int cached)
 	run_rtask(r, task)->result = result;
 	if (cached) {
 		r->cached[r->g->tasks[task].node]++;
-		run_cached_event(r, task);
+		u32s_push(&r->cached_tasks, task);
 	}
 	tell_lists(r, task, result);
 	run_publish(r, task, result, cached);
@@ -301,8 +293,7 @@ run_take(struct run *r, uint32_t task)
 	if (check_items(r, task))
 		return;
 	a = active_new(r, task);
-	if (task_options_resolve(r->w, (int)r->g->tasks[task].node, 1, look_up_variable, a,
-	                         &a->options, &e)) {
+	if (run_options(r, task, 1, &a->options, &e)) {
 		run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
 		return;
 	}
@@ -322,18 +313,11 @@ run_asked(struct run *r, uint32_t task)
 static void
 take_fresh(struct run *r, uint32_t task)
 {
-	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
-	struct active probe = {.r = r, .task = task};
+	struct task_options options;
 	struct error e = {0};
-	int has_when = 0;
 
 	run_rtask(r, task);
-	for (size_t i = 0; i < n->option_count; i++)
-		has_when |= !strcmp(n->options[i].name, "when");
-	if (has_when
-	    && task_options_resolve(r->w, (int)r->g->tasks[task].node, 1, look_up_variable,
-	                            &probe, &probe.options, &e) == 0
-	    && !probe.options.when) {
+	if (run_options(r, task, 1, &options, &e) == 0 && !options.when) {
 		graph_settle(r->g, task, T_OFF);
 		state_event(r, task, "off", "its 'when' is false");
 		return;

@@ -172,7 +172,8 @@ main(int argc, char **argv)
 {
 	size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000, loaded = 0, good;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-	char folder[] = "/tmp/af2flow-fuzz-XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+	char *folder = path_join(tmp && *tmp ? tmp : "/tmp", "af2flow-fuzz-XXXXXX");
 	struct words files = {0};
 	struct stages s;
 	struct error e = {0};
@@ -194,8 +195,10 @@ main(int argc, char **argv)
 		rc = -1;
 	}
 	fs_remove_tree(folder, &e);
+	free(folder);
 	stages_free(&s);
 	words_free(&files);
-	printf("%d loaded of %zu\n", (int)loaded, count);
+	printf("1..1\n%sok 1 - %zu damaged files, %zu of them load\n",
+	       rc < 0 ? "not " : "", count, loaded);
 	return rc < 0;
 }

@@ -73,6 +73,12 @@ refuses_queries(void **state)
 	assert_int_equal(harness_programs(h), 0);
 }
 
+static const char *
+path_base_of(const char *text)
+{
+	return strrchr(text, '/') + 1;
+}
+
 static void
 calls_as_alphafold2(void **state)
 {
@@ -80,10 +86,14 @@ calls_as_alphafold2(void **state)
 	give(QUERY, PROTEINS, "501");
 	harness_slot(h, 2, 0, 0);
 	assert_ok(h);
-	const char *want =
-		" --noali --F1 0.0005 --F2 0.00005 --F3 0.0000005 --incE 0.0001 "
-		"-E 0.0001 --cpu 2 -N 1 " QUERY " " PROTEINS;
+	char *query = realpath(QUERY, NULL), *proteins = realpath(PROTEINS, NULL), want[8192];
+	snprintf(want, sizeof want,
+		 " --noali --F1 0.0005 --F2 0.00005 --F3 0.0000005 --incE 0.0001 "
+		 "-E 0.0001 --cpu 2 -N 1 %s ", query);
 	assert_non_null(strstr(harness_command_line(h), want));
+	assert_string_equal(path_base_of(harness_command_line(h)), path_base_of(proteins));
+	free(query);
+	free(proteins);
 	assert_ptr_equal(strstr(harness_command_line(h), "jackhmmer -o /dev/null -A "),
 			 harness_command_line(h));
 	give(QUERY, PROTEINS, "501");

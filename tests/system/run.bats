@@ -76,7 +76,7 @@ DOT
     expect 0 af2flow run twins.dot -p mark="$ROOM/mark"
     [ "$(wc -l <mark)" = 1 ]
     said "4 done"
-    [ "$(cat runs/*/results/d/o)" = done ]
+    [ "$(cat runs/*/results/d/o)" = "done" ]
 }
 
 @test "cache=no holds for its run directory only" {
@@ -111,7 +111,7 @@ DOT
     expect 0 af2flow run wide.dot --run-dir r
     [ "$(tr '\n' ' ' <r/results/c/o)" = "1 2 3 4 5 6 7 8 9 10 11 " ]
     expect 0 af2flow run wide.dot --run-dir r2 -p n=12
-    said "2 done in\|c: done" || true
+    said "c: done"
     not_said "b[k=3]: done"
     said "b[k=12]: done"
 }

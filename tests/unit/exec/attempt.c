@@ -21,8 +21,8 @@ bench_open(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct bench *b = xcalloc(1, sizeof(*b));
-	struct pool_config config = { .host_program = HOST_PROGRAM, .max_idle = 2,
-		                      .mark = b->dir, .bind = 1 };
+	struct pool_config config = {
+		.host_program = HOST_PROGRAM, .max_idle = 2, .mark = b->dir, .bind = 1};
 
 	/* A sanitizer would turn the signals of crashing plugins into exit statuses. */
 	setenv("ASAN_OPTIONS", "handle_segv=0:handle_sigbus=0:handle_abort=0", 1);
@@ -55,7 +55,8 @@ bench_plugin(struct bench *b, const char *name)
 	snprintf(b->plugin_path, sizeof(b->plugin_path), TEST_PLUGINS "/%s.so", name);
 	snprintf(b->out_dir, sizeof(b->out_dir), "%s/out%u", b->dir, b->counter);
 	snprintf(b->work_dir, sizeof(b->work_dir), "%s/work%u", b->dir, b->counter);
-	snprintf(b->attempt_dir, sizeof(b->attempt_dir), "%s/a/attempt%u", b->dir, b->counter);
+	snprintf(b->attempt_dir, sizeof(b->attempt_dir), "%s/a/attempt%u", b->dir,
+		 b->counter);
 	memset(&b->stage, 0, sizeof(b->stage));
 	b->stage.id = (char *)(uintptr_t)name;
 	b->stage.path = b->plugin_path;
@@ -63,18 +64,24 @@ bench_plugin(struct bench *b, const char *name)
 	b->cancel_after = 0;
 	b->kill_instead = 0;
 	b->spec = (struct exec_spec){
-		.stage = &b->stage, .node = "node", .label = "node[1]", .params = b->params,
-		.work_dir = b->work_dir, .attempt_dir = b->attempt_dir, .grace = 0.3,
+		.stage = &b->stage,
+		.node = "node",
+		.label = "node[1]",
+		.params = b->params,
+		.work_dir = b->work_dir,
+		.attempt_dir = b->attempt_dir,
+		.grace = 0.3,
 		.timeout = 30, /* no test hangs for ever */
-		.capture = 1000, .sync_after = -1,
-		.slot = { .cpu_list = "", .cpus = 1, .gpu_ids = "" },
+		.capture = 1000,
+		.sync_after = -1,
+		.slot = {.cpu_list = "", .cpus = 1, .gpu_ids = ""},
 	};
 }
 
 void
 bench_param(struct bench *b, const char *name, const char *value, unsigned flags)
 {
-	b->params[b->param_count++] = (struct exec_param){ name, value, flags };
+	b->params[b->param_count++] = (struct exec_param){name, value, flags};
 	b->spec.param_count = b->param_count;
 }
 
@@ -138,7 +145,8 @@ on_news(void *arg, double fraction, int level, const char *text)
 
 	b->news_count++;
 	if (n + 200 < sizeof(b->news))
-		snprintf(b->news + n, sizeof(b->news) - n, "%.2f/%d/%s\n", fraction, level, text);
+		snprintf(b->news + n, sizeof(b->news) - n, "%.2f/%d/%s\n", fraction,
+			 level, text);
 }
 
 static void
@@ -210,7 +218,8 @@ is_stray(const struct bench *b, const char *pid)
 	comm = fs_read_file(path, 0, NULL, NULL);
 	snprintf(mark, sizeof(mark), "AF2FLOW_RUN=%s", b->dir);
 	for (size_t i = 0; text && comm && i < len; i += strlen(text + i) + 1)
-		found |= strcmp(text + i, mark) == 0 && !starts_with(comm, "af2flow-host");
+		found |= strcmp(text + i, mark) == 0 &&
+			 !starts_with(comm, "af2flow-host");
 	free(text);
 	free(comm);
 	return found;

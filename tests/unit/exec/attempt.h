@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Helpers of the pool's tests: one attempt with mostly default fields, run to its end. */
+/* Helpers of the pool's tests: one attempt with mostly default fields, run to its
+ * end. */
 #ifndef TESTS_UNIT_EXEC_ATTEMPT_H
 #define TESTS_UNIT_EXEC_ATTEMPT_H
 
@@ -28,7 +29,8 @@ struct bench {
 	size_t news_count, output_count;
 	double seconds, setup_seconds, cpu_seconds, wall;
 	uint64_t max_rss;
-	struct exec_output outputs[8]; /* texts are copies that leak until bench_close */
+	struct exec_output
+		outputs[8]; /* texts are copies that leak until bench_close */
 	char texts[8][4][64];
 };
 
@@ -44,7 +46,8 @@ void bench_outputs(struct bench *b, struct stage_port *ports, size_t count);
 int bench_run(struct bench *b);
 /* Shorthand: bad.so with how=`how`. */
 int bench_bad(struct bench *b, const char *how);
-/* Content of stdout or stderr of the latest attempt, "" if there is no file. Static buffer. */
+/* Content of stdout or stderr of the latest attempt, "" if there is no file. Static
+ * buffer. */
 const char *bench_captured(struct bench *b, const char *stream);
 /* Processes that carry the pool's mark in their environment, hosts not counted. */
 int bench_strays(const struct bench *b);

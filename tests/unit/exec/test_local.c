@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool with plugins that behave: results, outputs, capture, slots, warm hosts, workers. */
+/* The pool with plugins that behave: results, outputs, capture, slots, warm hosts,
+ * workers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -39,13 +40,14 @@ says(struct bench *b, const char *part)
 		fail_msg("no '%s' in '%s'", part, b->message);
 }
 
-/* --- tests -------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------ */
 
 static void
 test_missing_host_program(void **state)
 {
 	struct bench *b = *state;
-	struct pool_config config = { .host_program = "/nonexistent/af2flow-host", .mark = "m" };
+	struct pool_config config = {.host_program = "/nonexistent/af2flow-host",
+				     .mark = "m"};
 	struct pool *old = b->pool;
 
 	b->pool = pool_new(b->loop, &config);
@@ -53,7 +55,7 @@ test_missing_host_program(void **state)
 	assert_int_equal(bench_run(b), AF2_FAIL);
 	assert_int_equal(b->cls, AF2_CLASS_SPAWN);
 	assert_string_equal(b->message, "cannot start '/nonexistent/af2flow-host': "
-	                                "No such file or directory");
+					"No such file or directory");
 	pool_free(b->pool, 1);
 	b->pool = old;
 }
@@ -88,10 +90,10 @@ static void
 test_copy(void **state)
 {
 	struct bench *b = *state;
-	struct stage_port out = { .name = (char[]){ "out" } };
+	struct stage_port out = {.name = (char[]){"out"}};
 	char in[400], path[400];
-	struct exec_item item = { .path = in, .name = "in.txt", .node = "before" };
-	struct exec_input input = { "in", 1, &item };
+	struct exec_item item = {.path = in, .name = "in.txt", .node = "before"};
+	struct exec_input input = {"in", 1, &item};
 	struct digest expect;
 	struct stat st;
 
@@ -129,8 +131,8 @@ static void
 test_list_and_tree(void **state)
 {
 	struct bench *b = *state;
-	struct stage_port out[2] = { { .name = (char[]){ "list" }, .cardinality = AF2_MANY },
-		                     { .name = (char[]){ "tree" } } };
+	struct stage_port out[2] = {{.name = (char[]){"list"}, .cardinality = AF2_MANY},
+				    {.name = (char[]){"tree"}}};
 	char path[400];
 	struct stat st;
 
@@ -160,12 +162,12 @@ static void
 test_inputs_and_params(void **state)
 {
 	struct bench *b = *state;
-	const char *names[] = { "seed", "model" }, *values[] = { "0", "3" };
+	const char *names[] = {"seed", "model"}, *values[] = {"0", "3"};
 	struct exec_item items[] = {
-		{ "/p/one", "one", "predict", 2, names, values, "{\"score\": 81.5}" },
-		{ "/p/two", "two", "predict", 0, NULL, NULL, NULL },
+		{"/p/one", "one", "predict", 2, names, values, "{\"score\": 81.5}"},
+		{"/p/two", "two", "predict", 0, NULL, NULL, NULL},
 	};
-	struct exec_input input = { "many", 2, items };
+	struct exec_input input = {"many", 2, items};
 
 	probe(b, "inputs", "");
 	bench_param(b, "env.A", "alpha", 0);
@@ -185,11 +187,11 @@ test_slot(void **state)
 	struct bench *b = *state;
 
 	probe(b, "slot", "");
-	b->spec.slot = (struct exec_slot){ "0", 3, "2,5", 2, 1 << 20 };
+	b->spec.slot = (struct exec_slot){"0", 3, "2,5", 2, 1 << 20};
 	assert_int_equal(bench_run(b), AF2_OK);
 	has_value(b, "\"bound_cpus\":1,\"bound_cpu_0\":1,\"cpus\":3,\"gpus\":2,"
-	                "\"memory\":1048576,\"CUDA_VISIBLE_DEVICES\":\"2,5\","
-	                "\"CUDA_DEVICE_ORDER\":\"PCI_BUS_ID\",\"OMP_NUM_THREADS\":\"3\"");
+		     "\"memory\":1048576,\"CUDA_VISIBLE_DEVICES\":\"2,5\","
+		     "\"CUDA_DEVICE_ORDER\":\"PCI_BUS_ID\",\"OMP_NUM_THREADS\":\"3\"");
 	has_value(b, b->dir);
 }
 
@@ -343,7 +345,7 @@ test_program_fails(void **state)
 	assert_int_equal(bench_run(b), AF2_FAIL);
 	assert_int_equal(b->cls, AF2_CLASS_SPAWN);
 	assert_string_equal(b->message, "cannot start 'no-such-program-anywhere': "
-	                                "No such file or directory");
+					"No such file or directory");
 	/* Executable, but nothing that can be executed. */
 	probe(b, "program", FIXTURES "/plugins/noop.c");
 	assert_int_equal(bench_run(b), AF2_FAIL);
@@ -382,7 +384,9 @@ test_worker(void **state)
 	assert_int_equal(b->outcome, AF2_OK);
 	pid = b->pid;
 	assert_true(b->setup_seconds > 0);
-	has_value(b, "{\\\"list\\\": [\\\"a\\\", \\\"b\\\"], \\\"name\\\": \\\"value\\\"}");
+	has_value(
+		b,
+		"{\\\"list\\\": [\\\"a\\\", \\\"b\\\"], \\\"name\\\": \\\"value\\\"}");
 	has_value(b, "\"half\":0.5");
 	assert_string_equal(b->measures, "{\"m\":2}");
 	assert_string_equal(b->news, "-1.00/1/a line of the worker\n");
@@ -403,8 +407,9 @@ test_worker_dies(void **state)
 	call(b, "kill");
 	assert_int_equal(b->cls, AF2_CLASS_SIGNAL);
 	assert_int_equal(b->signal, 9);
-	assert_string_equal(b->message,
-	                    "worker 'python3' was killed by SIGKILL: worker says goodbye");
+	assert_string_equal(
+		b->message,
+		"worker 'python3' was killed by SIGKILL: worker says goodbye");
 	call(b, "exit");
 	assert_int_equal(b->cls, AF2_CLASS_EXIT);
 	assert_int_equal(b->status, 7);
@@ -471,16 +476,26 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bench_open, bench_close)
 	const struct CMUnitTest tests[] = {
-		T(test_missing_host_program), T(test_missing_plugin),
-		T(test_noop_leaves_nothing),  T(test_copy),
-		T(test_list_and_tree),        T(test_inputs_and_params),
-		T(test_slot),                 T(test_rebind_of_warm_host),
-		T(test_warm_hosts),           T(test_fixed_pool_restarts),
-		T(test_skip_and_retry),       T(test_prints_and_news),
-		T(test_program),              T(test_program_fails),
-		T(test_capture_is_cut),       T(test_worker),
-		T(test_worker_dies),          T(test_worker_talks_nonsense),
-		T(test_worker_hangs),         T(test_worker_does_not_start),
+		T(test_missing_host_program),
+		T(test_missing_plugin),
+		T(test_noop_leaves_nothing),
+		T(test_copy),
+		T(test_list_and_tree),
+		T(test_inputs_and_params),
+		T(test_slot),
+		T(test_rebind_of_warm_host),
+		T(test_warm_hosts),
+		T(test_fixed_pool_restarts),
+		T(test_skip_and_retry),
+		T(test_prints_and_news),
+		T(test_program),
+		T(test_program_fails),
+		T(test_capture_is_cut),
+		T(test_worker),
+		T(test_worker_dies),
+		T(test_worker_talks_nonsense),
+		T(test_worker_hangs),
+		T(test_worker_does_not_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

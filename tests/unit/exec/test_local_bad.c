@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pool with plugins that misbehave: each is an attempt with a class, and nothing stays. */
+/* The pool with plugins that misbehave: each is an attempt with a class, and nothing
+ * stays. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,9 @@ static void
 says(struct bench *b, int cls, const char *part)
 {
 	if (b->outcome != AF2_FAIL || b->cls != cls || !strstr(b->message, part))
-		fail_msg("outcome %d, class %s, '%s' instead of class %s, '%s'", b->outcome,
-		         class_name(b->cls), b->message, class_name(cls), part);
+		fail_msg("outcome %d, class %s, '%s' instead of class %s, '%s'",
+			 b->outcome, class_name(b->cls), b->message, class_name(cls),
+			 part);
 	assert_int_equal(bench_strays(b), 0);
 }
 
@@ -32,7 +34,7 @@ still_works(struct bench *b)
 	assert_int_equal(bench_run(b), AF2_OK);
 }
 
-/* --- loading ----------------------------------------------------------------------------------- */
+/* --- loading ---------------------------------------------------------------------- */
 
 static void
 test_no_entry(void **state)
@@ -41,8 +43,9 @@ test_no_entry(void **state)
 
 	bench_plugin(b, "no_entry");
 	bench_run(b);
-	says(b, AF2_CLASS_PERMANENT, "is not an af2flow plugin: it has no function "
-	                             "'af2_plugin_entry'");
+	says(b, AF2_CLASS_PERMANENT,
+	     "is not an af2flow plugin: it has no function "
+	     "'af2_plugin_entry'");
 }
 
 static void
@@ -97,7 +100,7 @@ test_bad_setup(void **state)
 	assert_int_equal(pool_idle(b->pool), 0);
 }
 
-/* --- crashes ------------------------------------------------------------------------------------ */
+/* --- crashes ---------------------------------------------------------------------- */
 
 static void
 test_crash(void **state)
@@ -105,7 +108,8 @@ test_crash(void **state)
 	struct bench *b = *state;
 
 	bench_bad(b, "crash");
-	says(b, AF2_CLASS_PLUGIN_CRASH, "plugin crashed while running: SIGSEGV: last words");
+	says(b, AF2_CLASS_PLUGIN_CRASH,
+	     "plugin crashed while running: SIGSEGV: last words");
 	assert_int_equal(b->signal, SIGSEGV);
 	assert_int_equal(b->status, -1);
 	assert_string_equal(bench_captured(b, "stderr"), "first line\nlast words\n");
@@ -128,7 +132,8 @@ test_exit(void **state)
 	struct bench *b = *state;
 
 	bench_bad(b, "exit");
-	says(b, AF2_CLASS_PLUGIN_CRASH, "plugin ended its host while running: exit status 3");
+	says(b, AF2_CLASS_PLUGIN_CRASH,
+	     "plugin ended its host while running: exit status 3");
 	assert_int_equal(b->status, 3);
 }
 
@@ -142,7 +147,7 @@ test_daemon_and_crash(void **state)
 	still_works(b);
 }
 
-/* --- hangs -------------------------------------------------------------------------------------- */
+/* --- hangs ------------------------------------------------------------------------ */
 
 static void
 hang(struct bench *b, const char *how, double timeout, double cancel)
@@ -199,7 +204,7 @@ test_kill(void **state)
 	assert_true(b->wall < 5);
 }
 
-/* --- floods ------------------------------------------------------------------------------------- */
+/* --- floods ----------------------------------------------------------------------- */
 
 static void
 test_flood_stdout(void **state)
@@ -209,7 +214,8 @@ test_flood_stdout(void **state)
 
 	bench_bad(b, "flood_stdout");
 	assert_int_equal(b->outcome, AF2_OK);
-	snprintf(expect, sizeof(expect), "\n[af2flow: %d bytes cut]\n", 64 * 65536 - 1000);
+	snprintf(expect, sizeof(expect), "\n[af2flow: %d bytes cut]\n",
+		 64 * 65536 - 1000);
 	assert_string_equal(bench_captured(b, "stdout") + 1000, expect);
 	hang(b, "endless_stdout", 0.5, 0);
 	says(b, AF2_CLASS_TIMEOUT, "timed out");
@@ -246,12 +252,12 @@ test_flood_log(void **state)
 	assert_non_null(strstr(b->news, "-1.00/1/line 0 with control   characters\n"));
 }
 
-/* --- outputs ------------------------------------------------------------------------------------ */
+/* --- outputs ---------------------------------------------------------------------- */
 
 static void
 output(struct bench *b, const char *how)
 {
-	struct stage_port out = { .name = (char[]){ "out" } };
+	struct stage_port out = {.name = (char[]){"out"}};
 
 	words_add(&out.types, "text");
 	bench_plugin(b, "bad");
@@ -277,7 +283,7 @@ test_outputs(void **state)
 	assert_int_equal(b->output_count, 0);
 }
 
-/* --- other mischief ----------------------------------------------------------------------------- */
+/* --- other mischief --------------------------------------------------------------- */
 
 static void
 test_daemon_is_ended(void **state)
@@ -337,7 +343,7 @@ static void
 test_free_while_running(void **state)
 {
 	struct bench *b = *state;
-	struct pool_config config = { .host_program = HOST_PROGRAM, .mark = b->dir };
+	struct pool_config config = {.host_program = HOST_PROGRAM, .mark = b->dir};
 	struct pool *p = pool_new(b->loop, &config);
 	int cls = -1;
 
@@ -351,7 +357,7 @@ test_free_while_running(void **state)
 	assert_int_equal(bench_strays(b), 0);
 }
 
-/* --- fingerprints ------------------------------------------------------------------------------- */
+/* --- fingerprints ----------------------------------------------------------------- */
 
 struct prints_seen {
 	struct bench *b;
@@ -362,7 +368,7 @@ struct prints_seen {
 
 static void
 on_prints(void *arg, const char *text, const char *const *files, size_t n,
-          const struct error *e)
+	  const struct error *e)
 {
 	struct prints_seen *s = arg;
 
@@ -380,8 +386,8 @@ ask(struct bench *b, struct prints_seen *s, const char *how)
 	s->b = b;
 	bench_plugin(b, "bad");
 	bench_param(b, "how", how, 0);
-	pool_fingerprint(b->pool, &b->stage, b->params, b->param_count, b->work_dir, on_prints,
-	                 s);
+	pool_fingerprint(b->pool, &b->stage, b->params, b->param_count, b->work_dir,
+			 on_prints, s);
 	while (!s->count)
 		loop_run(b->loop);
 	assert_int_equal(s->count, 1);
@@ -399,8 +405,9 @@ test_fingerprint(void **state)
 	ask(b, &s, "8");
 	assert_int_equal(pool_stats(b->pool).started, 1);
 	ask(b, &s, "crash");
-	assert_string_equal(s.problem, "fingerprint of plugin 'bad': plugin crashed while "
-	                               "running: SIGSEGV");
+	assert_string_equal(s.problem,
+			    "fingerprint of plugin 'bad': plugin crashed while "
+			    "running: SIGSEGV");
 	ask(b, &s, "fail");
 	assert_string_equal(s.problem, "fingerprint of plugin 'bad': no such tool");
 }
@@ -410,13 +417,26 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, bench_open, bench_close)
 	const struct CMUnitTest tests[] = {
-		T(test_no_entry),        T(test_wrong_abi),       T(test_crash_on_load),
-		T(test_bad_setup),       T(test_crash),           T(test_abort),
-		T(test_exit),            T(test_daemon_and_crash), T(test_timeouts),
-		T(test_cancel),          T(test_kill),            T(test_flood_stdout),
-		T(test_max_output),      T(test_flood_log),       T(test_outputs),
-		T(test_daemon_is_ended), T(test_stray_writes),    T(test_bad_return),
-		T(test_free_while_running), T(test_fingerprint),
+		T(test_no_entry),
+		T(test_wrong_abi),
+		T(test_crash_on_load),
+		T(test_bad_setup),
+		T(test_crash),
+		T(test_abort),
+		T(test_exit),
+		T(test_daemon_and_crash),
+		T(test_timeouts),
+		T(test_cancel),
+		T(test_kill),
+		T(test_flood_stdout),
+		T(test_max_output),
+		T(test_flood_log),
+		T(test_outputs),
+		T(test_daemon_is_ended),
+		T(test_stray_writes),
+		T(test_bad_return),
+		T(test_free_while_running),
+		T(test_fingerprint),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spawning, and ending what was spawned. */
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -21,9 +21,12 @@ extern char **environ;
 static pid_t
 spawn_shell(const char *script, const struct proc_fd *fds, size_t n)
 {
-	char *argv[] = { (char[]){ "sh" }, (char[]){ "-c" }, strdup(script), NULL };
-	struct proc_spec s = { .path = "/bin/sh", .argv = argv, .env = environ, .fds = fds,
-		               .fd_count = n };
+	char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, strdup(script), NULL};
+	struct proc_spec s = {.path = "/bin/sh",
+			      .argv = argv,
+			      .env = environ,
+			      .fds = fds,
+			      .fd_count = n};
 	pid_t pid = proc_spawn(&s);
 
 	free(argv[2]);
@@ -47,8 +50,8 @@ read_all(pid_t pid, int fd, char *buf, size_t size)
 static void
 test_exec_fails(void **state)
 {
-	char *argv[] = { (char[]){ "x" }, NULL };
-	struct proc_spec s = { .path = "/nonexistent/x", .argv = argv, .env = environ };
+	char *argv[] = {(char[]){"x"}, NULL};
+	struct proc_spec s = {.path = "/nonexistent/x", .argv = argv, .env = environ};
 
 	(void)state;
 	assert_int_equal(proc_spawn(&s), -1);
@@ -89,11 +92,12 @@ test_descriptors(void **state)
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	p[1] = proc_fd_high(p[1], 100);
 	assert_true(p[1] >= 100);
-	fds[0] = (struct proc_fd){ p[1], 1 };
-	fds[1] = (struct proc_fd){ p[1], 4 };
+	fds[0] = (struct proc_fd){p[1], 1};
+	fds[1] = (struct proc_fd){p[1], 4};
 	/* One that somebody opened without O_CLOEXEC does not get through. */
 	leak = dup2(leak, 77);
-	pid = spawn_shell("echo one; echo two >&4; ls /proc/self/fd | tr '\\n' ' '", fds, 2);
+	pid = spawn_shell("echo one; echo two >&4; ls /proc/self/fd | tr '\\n' ' '",
+			  fds, 2);
 	close(p[1]);
 	read_all(pid, p[0], buf, sizeof(buf));
 	assert_memory_equal(buf, "one\ntwo\n", 8);
@@ -112,6 +116,9 @@ test_group_signals_and_death(void **state)
 	sigset_t set;
 
 	(void)state;
+	for (int i = 1; i < 32; i++) /* whoever started us may ignore some */
+		if (i != SIGKILL && i != SIGSTOP)
+			signal(i, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -119,15 +126,16 @@ test_group_signals_and_death(void **state)
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	p[1] = proc_fd_high(p[1], 100);
 	pid = spawn_shell("cat /proc/self/status | grep -E 'SigBlk|SigIgn'; "
-	                  "cut -d' ' -f5 /proc/$$/stat; echo $$",
-	                  &(struct proc_fd){ p[1], 1 }, 1);
+			  "cut -d' ' -f5 /proc/$$/stat; echo $$",
+			  &(struct proc_fd){p[1], 1}, 1);
 	close(p[1]);
 	read_all(pid, p[0], buf, sizeof(buf));
 	assert_non_null(strstr(buf, "SigBlk:\t0000000000000000"));
 	assert_non_null(strstr(buf, "SigIgn:\t0000000000000000"));
 	/* It leads its own group. */
-	assert_int_equal(strtol(strrchr(buf, '0') ? strstr(buf, "SigIgn") + 25 : buf, NULL, 10),
-	                 pid);
+	assert_int_equal(
+		strtol(strrchr(buf, '0') ? strstr(buf, "SigIgn") + 25 : buf, NULL, 10),
+		pid);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_DFL);
 }
@@ -135,9 +143,11 @@ test_group_signals_and_death(void **state)
 static void
 test_death_signal(void **state)
 {
-	char *argv[] = { (char[]){ "sleep" }, (char[]){ "1000" }, NULL };
-	struct proc_spec s = { .path = "/bin/sleep", .argv = argv, .env = environ,
-		               .death_signal = SIGKILL };
+	char *argv[] = {(char[]){"sleep"}, (char[]){"1000"}, NULL};
+	struct proc_spec s = {.path = "/bin/sleep",
+			      .argv = argv,
+			      .env = environ,
+			      .death_signal = SIGKILL};
 	int p[2], status;
 	pid_t parent, child = 0;
 
@@ -185,8 +195,10 @@ test_sweep(void **state)
 	assert_int_equal(proc_subreaper(), 0);
 	assert_int_equal(proc_sweep(NULL, NULL, 1), 0);
 	kept = spawn_shell("sleep 1000", NULL, 0);
-	other = spawn_shell("trap '' TERM; setsid sh -c 'setsid sleep 1000 & sleep 1000' & "
-	                    "(sleep 1000 & sleep 1000) & sleep 1000", NULL, 0);
+	other = spawn_shell(
+		"trap '' TERM; setsid sh -c 'setsid sleep 1000 & sleep 1000' & "
+		"(sleep 1000 & sleep 1000) & sleep 1000",
+		NULL, 0);
 	assert_true(kept > 0 && other > 0);
 	usleep(200000);
 	assert_int_equal(proc_sweep(keep_one, &kept, 10), 0);
@@ -200,7 +212,7 @@ test_sweep(void **state)
 static void
 test_environ(void **state)
 {
-	const char *extra[] = { "AF2_TEST_A=new", "AF2_TEST_C=3", NULL };
+	const char *extra[] = {"AF2_TEST_A=new", "AF2_TEST_C=3", NULL};
 	char **env;
 	int a = 0, ab = 0, c = 0;
 

@@ -14,7 +14,7 @@
 static struct reader
 reader_of(const void *p, size_t n)
 {
-	return (struct reader){ p, (const unsigned char *)p + n, 0 };
+	return (struct reader){p, (const unsigned char *)p + n, 0};
 }
 
 static void
@@ -46,15 +46,16 @@ test_bad_is_sticky(void **state)
 static void
 test_bad_texts(void **state)
 {
-	/* Longer than what is there; without its NUL; with a NUL inside; length 2^32-1. */
+	/* Longer than what is there; without its NUL; with a NUL inside; length
+	 * 2^32-1. */
 	static const struct {
 		const char *bytes;
 		size_t n;
-	} bad[] = { { "\5\0\0\0ab", 6 },
-		    { "\2\0\0\0abc", 7 },
-		    { "\2\0\0\0a\0", 7 },
-		    { "\xff\xff\xff\xff", 4 },
-		    { "\0\0\0\0", 4 } };
+	} bad[] = {{"\5\0\0\0ab", 6},
+		   {"\2\0\0\0abc", 7},
+		   {"\2\0\0\0a\0", 7},
+		   {"\xff\xff\xff\xff", 4},
+		   {"\0\0\0\0", 4}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -80,7 +81,7 @@ test_bad_count(void **state)
 static void
 test_bad_frames(void **state)
 {
-	struct str b = { 0 };
+	struct str b = {0};
 	struct reader r;
 	unsigned type;
 	size_t used, at = proto_begin(&b, PROTO_LOG);
@@ -94,14 +95,15 @@ test_bad_frames(void **state)
 	assert_int_equal(proto_next(b.s, b.len, 3, &type, &r, &used), -1);
 	b.s[4]++;
 	assert_int_equal(proto_next(b.s, b.len, 100, &type, &r, &used), -1);
-	assert_int_equal(proto_next("garbage garbage", 15, PROTO_LIMIT, &type, &r, &used), -1);
+	assert_int_equal(
+		proto_next("garbage garbage", 15, PROTO_LIMIT, &type, &r, &used), -1);
 	str_free(&b);
 }
 
 static void
 test_too_large(void **state)
 {
-	struct str b = { 0 };
+	struct str b = {0};
 	char *big = calloc(1, PROTO_LIMIT + 1);
 	size_t at;
 
@@ -119,7 +121,7 @@ test_too_large(void **state)
 static void
 test_round_trip(void **state)
 {
-	struct str b = { 0 };
+	struct str b = {0};
 	struct reader r;
 	unsigned type;
 	size_t used, at;
@@ -152,7 +154,8 @@ test_round_trip(void **state)
 	assert_string_equal(get_text(&r), "x");
 	assert_true(reader_done(&r));
 
-	assert_int_equal(proto_next(b.s + used, b.len - used, PROTO_LIMIT, &type, &r, &at), 1);
+	assert_int_equal(
+		proto_next(b.s + used, b.len - used, PROTO_LIMIT, &type, &r, &at), 1);
 	assert_int_equal(type, PROTO_CANCEL);
 	assert_true(reader_done(&r));
 	assert_int_equal(used + at, b.len);
@@ -163,9 +166,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty_payload), cmocka_unit_test(test_bad_is_sticky),
-		cmocka_unit_test(test_bad_texts),     cmocka_unit_test(test_bad_count),
-		cmocka_unit_test(test_bad_frames),    cmocka_unit_test(test_too_large),
+		cmocka_unit_test(test_empty_payload),
+		cmocka_unit_test(test_bad_is_sticky),
+		cmocka_unit_test(test_bad_texts),
+		cmocka_unit_test(test_bad_count),
+		cmocka_unit_test(test_bad_frames),
+		cmocka_unit_test(test_too_large),
 		cmocka_unit_test(test_round_trip),
 	};
 

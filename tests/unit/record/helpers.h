@@ -24,7 +24,8 @@ static inline int
 make_folder(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
-	char *path = xasprintf("%s/af2flow-record-XXXXXX", tmp && tmp[0] == '/' ? tmp : "/tmp");
+	char *path = xasprintf("%s/af2flow-record-XXXXXX",
+			       tmp && tmp[0] == '/' ? tmp : "/tmp");
 
 	*state = mkdtemp(path);
 	return *state ? 0 : -1;
@@ -103,7 +104,7 @@ zero_fill(const char *path, off_t from)
 static inline void
 set_mtime(const char *path, const struct stat *st)
 {
-	struct timespec t[2] = { st->st_atim, st->st_mtim };
+	struct timespec t[2] = {st->st_atim, st->st_mtim};
 
 	assert_int_equal(utimensat(AT_FDCWD, path, t, 0), 0);
 }
@@ -192,7 +193,7 @@ static inline struct result *
 file_result(struct store *s, int i, const char *text, char **out_dir)
 {
 	struct result *r = record_result(i);
-	struct error e = { 0 };
+	struct error e = {0};
 	char *work, *path;
 
 	assert_int_equal(store_attempt_dirs(s, 1, out_dir, &work, &e), 0);
@@ -201,10 +202,12 @@ file_result(struct store *s, int i, const char *text, char **out_dir)
 	write_text(path, text);
 	r->outputs = xcalloc(1, sizeof *r->outputs);
 	r->output_count = 1;
-	r->outputs[0] = (struct result_output){ .port = xstrdup("out"), .element = xstrdup(""),
-						.file = xstrdup("out.txt"),
-						.type = xstrdup("text") };
-	assert_int_equal(digest_file(path, &r->outputs[0].digest, &r->outputs[0].size, &e), 0);
+	r->outputs[0] = (struct result_output){.port = xstrdup("out"),
+					       .element = xstrdup(""),
+					       .file = xstrdup("out.txt"),
+					       .type = xstrdup("text")};
+	assert_int_equal(
+		digest_file(path, &r->outputs[0].digest, &r->outputs[0].size, &e), 0);
 	free(path);
 	return r;
 }
@@ -213,7 +216,7 @@ file_result(struct store *s, int i, const char *text, char **out_dir)
 static inline void
 publish_file(struct store *s, int i, const char *text, int sync)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	char *out;
 	struct result *r = file_result(s, i, text, &out);
 
@@ -227,7 +230,7 @@ publish_file(struct store *s, int i, const char *text, int sync)
 static inline void
 publish_record(struct store *s, int i)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	struct result *r = store_publish(s, record_result(i), NULL, 0, &e);
 
 	assert_non_null(r);
@@ -258,7 +261,7 @@ object_path(const char *store, int i)
 static inline struct store *
 open_store(const char *folder)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	char *path = path_join(folder, "store");
 	struct store *s = store_open(path, &e);
 

@@ -21,7 +21,7 @@ append(const char *folder, const char *const *events)
 
 	assert_non_null(j);
 	for (; *events; events++) {
-		struct error e = { 0 };
+		struct error e = {0};
 		js *event = js_parse(*events, strlen(*events), &e);
 
 		assert_string_equal(e.text, "");
@@ -34,7 +34,7 @@ append(const char *folder, const char *const *events)
 static struct history *
 history_of(const char *folder)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	struct history *h = history_read(folder, &e);
 
 	assert_string_equal(e.text, "");
@@ -43,16 +43,18 @@ history_of(const char *folder)
 }
 
 #define START "{\"event\":\"run-start\",\"pid\":42,\"host\":\"node1\",\"tasks\":3}"
-#define BEGIN(task, n) "{\"event\":\"start\",\"task\":\"" task "\",\"attempt\":" #n \
-		       ",\"cpus\":2,\"gpus\":1,\"cpu_list\":\"0-1\",\"gpu_ids\":\"3\"}"
-#define END(task, n, outcome, rest) "{\"event\":\"end\",\"task\":\"" task "\",\"attempt\":" #n \
-				    ",\"outcome\":\"" outcome "\"" rest "}"
+#define BEGIN(task, n)                                                                 \
+	"{\"event\":\"start\",\"task\":\"" task "\",\"attempt\":" #n                   \
+	",\"cpus\":2,\"gpus\":1,\"cpu_list\":\"0-1\",\"gpu_ids\":\"3\"}"
+#define END(task, n, outcome, rest)                                                    \
+	"{\"event\":\"end\",\"task\":\"" task "\",\"attempt\":" #n                     \
+	",\"outcome\":\"" outcome "\"" rest "}"
 
 static void
 nothing_is_an_empty_history(void **state)
 {
 	struct history *h = history_of(*state);
-	struct error e = { 0 };
+	struct error e = {0};
 	char *journal = path_join(*state, "journal");
 
 	assert_int_equal(h->task_count, 0);
@@ -75,13 +77,18 @@ a_run_that_ended(void **state)
 		START,
 		BEGIN("predict[model=3,seed=1]", 1),
 		END("predict[model=3,seed=1]", 1, "failed",
-		    ",\"class\":\"signal\",\"message\":\"killed\",\"signal\":9,\"seconds\":1.5"),
-		"{\"event\":\"retry\",\"task\":\"predict[model=3,seed=1]\",\"attempt\":2,\"delay\":90}",
+		    ",\"class\":\"signal\",\"message\":\"killed\",\"signal\":9,"
+		    "\"seconds\":1.5"),
+		"{\"event\":\"retry\",\"task\":\"predict[model=3,seed=1]\",\"attempt\":"
+		"2,\"delay\":90}",
 		BEGIN("predict[model=3,seed=1]", 2),
 		END("predict[model=3,seed=1]", 2, "ok",
-		    ",\"seconds\":2,\"cpu_seconds\":4.5,\"max_rss\":1000,\"key\":\"abc\""),
-		"{\"event\":\"state\",\"task\":\"rank\",\"state\":\"blocked\",\"why\":\"relax failed\"}",
-		"{\"event\":\"state\",\"task\":\"old\",\"state\":\"cached\",\"key\":\"def\"}",
+		    ",\"seconds\":2,\"cpu_seconds\":4.5,\"max_rss\":1000,\"key\":"
+		    "\"abc\""),
+		"{\"event\":\"state\",\"task\":\"rank\",\"state\":\"blocked\",\"why\":"
+		"\"relax failed\"}",
+		"{\"event\":\"state\",\"task\":\"old\",\"state\":\"cached\",\"key\":"
+		"\"def\"}",
 		"{\"event\":\"something new\",\"task\":\"rank\",\"x\":[1]}",
 		"{\"event\":\"state\",\"why\":\"no task\"}",
 		"{\"no\":\"event\"}",
@@ -130,9 +137,9 @@ a_run_that_ended(void **state)
 static void
 an_engine_that_lives_or_not(void **state)
 {
-	const char *const events[] = { START, BEGIN("a", 1), NULL };
+	const char *const events[] = {START, BEGIN("a", 1), NULL};
 	struct rundir d;
-	struct error e = { 0 };
+	struct error e = {0};
 	struct history *h;
 
 	assert_int_equal(rundir_open(&d, *state, &e), 0);
@@ -153,9 +160,9 @@ an_engine_that_lives_or_not(void **state)
 static void
 lost_attempts_in_a_row(void **state)
 {
-	const char *const lost[] = { START, BEGIN("a", 1), START, BEGIN("a", 2), NULL };
-	const char *const then_cancelled[] = { START, BEGIN("a", 3),
-					       END("a", 3, "cancelled", ""), NULL };
+	const char *const lost[] = {START, BEGIN("a", 1), START, BEGIN("a", 2), NULL};
+	const char *const then_cancelled[] = {START, BEGIN("a", 3),
+					      END("a", 3, "cancelled", ""), NULL};
 	struct history *h;
 
 	append(*state, lost);
@@ -176,8 +183,9 @@ static void
 a_new_start_sets_failures_back(void **state)
 {
 	const char *const events[] = {
-		START, BEGIN("a", 1), END("a", 1, "failed", ""),
-		BEGIN("b", 1), END("b", 1, "ok", ""), START, NULL,
+		START,         BEGIN("a", 1),         END("a", 1, "failed", ""),
+		BEGIN("b", 1), END("b", 1, "ok", ""), START,
+		NULL,
 	};
 	struct history *h;
 

@@ -37,7 +37,7 @@ see(void *arg, const js *event)
 static struct seen
 read_all(const char *path, size_t *damaged)
 {
-	struct seen s = { .ordered = 1 };
+	struct seen s = {.ordered = 1};
 
 	assert_int_equal(journal_read(path, see, &s, damaged, NULL), 0);
 	return s;
@@ -57,7 +57,7 @@ static char *
 journal_of_ten(const char *folder)
 {
 	char *path = path_join(folder, "journal");
-	struct error e = { 0 };
+	struct error e = {0};
 	struct journal *j = journal_open(path, &e);
 
 	assert_non_null(j);
@@ -71,8 +71,9 @@ journal_of_ten(const char *folder)
 static void
 refuses_what_is_no_journal(void **state)
 {
-	struct error e = { 0 };
-	char *none = path_join(*state, "none/journal"), *link = path_join(*state, "link");
+	struct error e = {0};
+	char *none = path_join(*state, "none/journal"),
+	     *link = path_join(*state, "link");
 
 	assert_null(journal_open(*state, &e));
 	assert_string_not_equal(e.text, "");
@@ -208,7 +209,7 @@ static void
 sound_text_that_is_no_event(void **state)
 {
 	char *path = path_join(*state, "journal");
-	struct str lines = { 0 };
+	struct str lines = {0};
 	size_t damaged;
 	struct seen s;
 
@@ -228,8 +229,8 @@ static int
 write_to_the_limit(const char *folder)
 {
 	char *path = path_join(folder, "journal");
-	struct rlimit limit = { .rlim_cur = 300, .rlim_max = 100000 };
-	struct error e = { 0 };
+	struct rlimit limit = {.rlim_cur = 300, .rlim_max = 100000};
+	struct error e = {0};
 	struct journal *j = journal_open(path, &e);
 
 	signal(SIGXFSZ, SIG_IGN);

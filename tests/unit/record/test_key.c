@@ -54,8 +54,9 @@ is_stable(void **state)
 	key_begin(k, "command", 1);
 	key_param(k, "argv", "sort");
 	key_end(k, &d);
-	assert_string_equal(digest_hex(&d, hex), 
-			    "f10cb91a14ad91be50bab0d67895ca5dacdde054399295d6717715cfe1610b0f");
+	assert_string_equal(
+		digest_hex(&d, hex),
+		"f10cb91a14ad91be50bab0d67895ca5dacdde054399295d6717715cfe1610b0f");
 }
 
 static void
@@ -102,9 +103,9 @@ begins_afresh(void **state)
 static struct digest
 many(int set, const char *first, const char *second, const char *branch)
 {
-	static const char *const names[] = { "model" };
+	static const char *const names[] = {"model"};
 	struct digest f = of(first), s = of(second), d;
-	const char *values[] = { branch };
+	const char *values[] = {branch};
 
 	key_begin(k, "p", 1);
 	key_port(k, "in", 1, set);
@@ -136,7 +137,7 @@ order_counts_but_in_a_set(void **state)
 static void
 values_count(void **state)
 {
-	struct digest f = of("f"), v = of("v"), zero = { { 0 } }, with, without, zeroed;
+	struct digest f = of("f"), v = of("v"), zero = {{0}}, with, without, zeroed;
 
 	(void)state;
 	key_begin(k, "p", 1);
@@ -179,9 +180,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(is_stable, new_key, free_key),
-		cmocka_unit_test_setup_teardown(fields_do_not_run_together, new_key, free_key),
+		cmocka_unit_test_setup_teardown(fields_do_not_run_together, new_key,
+						free_key),
 		cmocka_unit_test_setup_teardown(begins_afresh, new_key, free_key),
-		cmocka_unit_test_setup_teardown(order_counts_but_in_a_set, new_key, free_key),
+		cmocka_unit_test_setup_teardown(order_counts_but_in_a_set, new_key,
+						free_key),
 		cmocka_unit_test_setup_teardown(values_count, new_key, free_key),
 		cmocka_unit_test_setup_teardown(private_keys_differ, new_key, free_key),
 	};

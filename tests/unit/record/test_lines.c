@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "record/lines.h"
 #include "helpers.h"
+#include "record/lines.h"
 
 enum { MANY = 2000 };
 
@@ -73,7 +73,7 @@ count_in(const char *path, size_t *damaged, int *torn)
 static void
 missing_and_odd_files(void **state)
 {
-	struct error e = { 0 };
+	struct error e = {0};
 	struct lines l;
 	int missing;
 	char *path = path_join(*state, "none");
@@ -120,7 +120,8 @@ damage_costs_only_what_it_hit(void **state)
 	assert_int_equal(torn, 1);
 	/* A zero-filled tail, as after a power loss. */
 	zero_fill(path, st.st_size / 2);
-	assert_in_range(count_in(path, &damaged, &torn), MANY / 2 - 100, MANY / 2 + 100);
+	assert_in_range(count_in(path, &damaged, &torn), MANY / 2 - 100,
+			MANY / 2 + 100);
 	assert_int_equal(torn, 1);
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(count_in(path, &damaged, &torn), 0);
@@ -237,14 +238,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(missing_and_odd_files, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(all_come_back, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(damage_costs_only_what_it_hit, make_folder,
+		cmocka_unit_test_setup_teardown(missing_and_odd_files, make_folder,
 						remove_folder),
+		cmocka_unit_test_setup_teardown(all_come_back, make_folder,
+						remove_folder),
+		cmocka_unit_test_setup_teardown(damage_costs_only_what_it_hit,
+						make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(appending_behind_damage, make_folder,
 						remove_folder),
-		cmocka_unit_test_setup_teardown(others_may_append_too, make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(a_long_text_comes_back, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(others_may_append_too, make_folder,
+						remove_folder),
+		cmocka_unit_test_setup_teardown(a_long_text_comes_back, make_folder,
+						remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,13 +16,18 @@ sample(void)
 
 	r->outputs = xcalloc(2, sizeof *r->outputs);
 	r->output_count = 2;
-	r->outputs[0] = (struct result_output){ .port = xstrdup("msa"), .element = xstrdup("A"),
-						.file = xstrdup("a \"b\" \\ \303\251.sto"),
-						.type = xstrdup("stockholm"), .size = 12345678901,
-						.mtime_ns = -5 };
-	r->outputs[1] = (struct result_output){ .port = xstrdup("dir"), .element = NULL,
-						.file = xstrdup("sub/dir"),
-						.type = xstrdup("dir"), .is_dir = 1 };
+	r->outputs[0] =
+		(struct result_output){.port = xstrdup("msa"),
+				       .element = xstrdup("A"),
+				       .file = xstrdup("a \"b\" \\ \303\251.sto"),
+				       .type = xstrdup("stockholm"),
+				       .size = 12345678901,
+				       .mtime_ns = -5};
+	r->outputs[1] = (struct result_output){.port = xstrdup("dir"),
+					       .element = NULL,
+					       .file = xstrdup("sub/dir"),
+					       .type = xstrdup("dir"),
+					       .is_dir = 1};
 	digest_bytes("x", 1, &r->outputs[0].digest);
 	r->measures = js_object();
 	js_set_real(r->measures, "seconds", 0.1);
@@ -34,7 +39,7 @@ sample(void)
 static char *
 written(const struct result *r, size_t *len)
 {
-	struct str out = { 0 };
+	struct str out = {0};
 
 	result_write(r, &out);
 	*len = out.len;
@@ -45,14 +50,22 @@ static void
 refuses_what_is_no_result(void **state)
 {
 	static const char *const texts[] = {
-		"", "{", "{}", "null", "{\"sha256\":\"", "garbage\n",
-		"{\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\"}",
-		"{\"sha256\":\"0000000000000000000000000000000000000000000000000000000000000000\",}",
+		"",
+		"{",
+		"{}",
+		"null",
+		"{\"sha256\":\"",
+		"garbage\n",
+		"{\"sha256\":"
+		"\"0000000000000000000000000000000000000000000000000000000000000000\"}",
+		"{\"sha256\":"
+		"\"0000000000000000000000000000000000000000000000000000000000000000\","
+		"}",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		struct error e = { 0 };
+		struct error e = {0};
 
 		assert_null(result_read(texts[i], strlen(texts[i]), NULL, &e));
 		assert_string_not_equal(e.text, "");
@@ -63,7 +76,7 @@ static void
 survives_a_round_trip(void **state)
 {
 	struct result *r = sample(), *back;
-	struct error e = { 0 };
+	struct error e = {0};
 	size_t len;
 	char *text = written(r, &len);
 
@@ -150,7 +163,8 @@ the_scanner_bears_damage(void **state)
 	result_free(r);
 	for (size_t i = 0; i < len; i++)
 		for (int c = 0; c < 256; c += 5) {
-			/* Exactly as large as it is, so that a read behind it is seen. */
+			/* Exactly as large as it is, so that a read behind it is
+			 * seen. */
 			char *copy = xmalloc(len), was = text[i];
 
 			memcpy(copy, text, len);
@@ -176,9 +190,10 @@ the_scanner_bears_damage(void **state)
 static void
 unsafe_file_names_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "/etc/passwd", "../x", "a/../b", "a//b", "a/",
-					   ".", "a\nb", "\377\376" };
-	static const char *const good[] = { "a", "a/b.txt", "..a", "a..", "\303\251" };
+	static const char *const bad[] = {"",       "/etc/passwd", "../x",
+					  "a/../b", "a//b",        "a/",
+					  ".",      "a\nb",        "\377\376"};
+	static const char *const good[] = {"a", "a/b.txt", "..a", "a..", "\303\251"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -203,8 +218,8 @@ unsafe_file_names_are_refused(void **state)
 static void
 values_have_a_digest(void **state)
 {
-	struct result a = { 0 }, b = { 0 };
-	struct digest none = { { 0 } }, da, db;
+	struct result a = {0}, b = {0};
+	struct digest none = {{0}}, da, db;
 
 	(void)state;
 	result_values_digest(&a, &da);

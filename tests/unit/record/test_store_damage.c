@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store: whatever is damaged counts as absent, is reported once, and can be made again. */
+/* store: whatever is damaged counts as absent, is reported once, and can be made
+ * again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,7 +140,8 @@ check_harm(const char *folder, harm_fn *harm, int with_index)
 {
 	char *index = path_join(folder, "index"), *log = path_join(folder, "log");
 	struct store *s = open_store(folder);
-	char *json = object_file(s, "result.json"), *out = object_file(s, "out.txt"), *text;
+	char *json = object_file(s, "result.json"), *out = object_file(s, "out.txt"),
+	     *text;
 	int saved;
 
 	publish_file(s, 1, "hello", 0);
@@ -175,9 +177,10 @@ static void
 damaged_objects_are_made_again(void **state)
 {
 	static harm_fn *const harms[] = {
-		json_flipped,  json_torn,      json_empty,   json_zeros,     json_missing,
-		json_a_folder, json_a_link,    output_missing, output_short, output_changed,
-		output_a_link, object_a_link,  object_a_file,
+		json_flipped,  json_torn,      json_empty,    json_zeros,
+		json_missing,  json_a_folder,  json_a_link,   output_missing,
+		output_short,  output_changed, output_a_link, object_a_link,
+		object_a_file,
 	};
 
 	for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
@@ -193,8 +196,8 @@ damaged_objects_are_made_again(void **state)
 static void
 the_index_hides_no_damage(void **state)
 {
-	static harm_fn *const harms[] = { output_missing, output_short, output_changed,
-					  output_a_link, object_a_file };
+	static harm_fn *const harms[] = {output_missing, output_short, output_changed,
+					 output_a_link, object_a_file};
 
 	for (size_t i = 0; i < sizeof harms / sizeof harms[0]; i++) {
 		char *folder = xasprintf("%s/%zu", (char *)*state, i);
@@ -210,7 +213,8 @@ a_removed_object_is_absent(void **state)
 {
 	char *index = path_join(*state, "index");
 	struct store *s = open_store(*state);
-	char *object = object_path(store_path(s), 1), *log = path_join(*state, "log"), *text;
+	char *object = object_path(store_path(s), 1), *log = path_join(*state, "log"),
+	     *text;
 	int saved;
 
 	store_use_index(s, index);
@@ -236,7 +240,8 @@ publishing_over_a_damaged_one(void **state)
 {
 	struct store *s = open_store(*state);
 	char *json = object_file(s, "result.json"), *out = object_file(s, "out.txt");
-	char *tmp = path_join(store_path(s), "tmp"), *log = path_join(*state, "log"), *text;
+	char *tmp = path_join(store_path(s), "tmp"), *log = path_join(*state, "log"),
+	     *text;
 	int saved;
 
 	publish_file(s, 1, "old", 0);
@@ -288,7 +293,7 @@ pretend_reboot(struct store *s, int synced)
 {
 	char *json = object_file(s, "result.json"), *text = read_text(json);
 	struct result *r = result_read(text, strlen(text), NULL, NULL);
-	struct str again = { 0 };
+	struct str again = {0};
 
 	assert_non_null(r);
 	free(r->boot);
@@ -377,107 +382,6 @@ a_damaged_index_is_only_slower(void **state)
 	free(index);
 }
 
-/* Of ten records in a dead engine's segment, those that were not hit are there. */
-static void
-check_segment(const char *folder, int kind, int want)
-{
-	char *command = xasprintf("mv '%s/store/segments/'* '%s/seg'", folder, folder);
-	char *seg = path_join(folder, "seg"), *log = path_join(folder, "log"), *text;
-	char *back = xasprintf("mv '%s' '%s/store/segments/merged-0'", seg, folder);
-	struct store *s = open_store(folder);
-	int saved, found = 0;
-	struct stat st;
-
-	for (int i = 0; i < 10; i++)
-		publish_record(s, i);
-	store_close(s);
-	assert_int_equal(system(command), 0);
-	assert_int_equal(stat(seg, &st), 0);
-	if (kind == 0)
-		flip_bit(seg, 150);
-	else if (kind == 1)
-		assert_int_equal(truncate(seg, st.st_size - 1), 0);
-	else if (kind == 2)
-		zero_fill(seg, st.st_size - 40);
-	else if (kind == 3)
-		assert_int_equal(truncate(seg, 0), 0);
-	else
-		zero_fill(seg, 0);
-	assert_int_equal(system(back), 0);
-	s = open_store(folder);
-	saved = catch_stderr(log);
-	for (int i = 0; i < 10; i++)
-		found += has_result(s, i);
-	assert_int_equal(found, want);
-	/* What is missing is made again. */
-	for (int i = 0; i < 10; i++)
-		publish_record(s, i);
-	store_close(s);
-	text = caught_stderr(log, saved);
-	assert_int_equal(count_lines(text), kind == 3 ? 0 : 1);
-	free(text);
-	s = open_store(folder);
-	saved = catch_stderr(log);
-	for (int i = 0; i < 10; i++)
-		assert_int_equal(has_result(s, i), 1);
-	text = caught_stderr(log, saved);
-	/* The damaged segment was written anew: nothing more to say. */
-	assert_string_equal(text, "");
-	store_close(s);
-	free(text);
-	free(back);
-	free(log);
-	free(seg);
-	free(command);
-}
-
-static void
-damaged_segments(void **state)
-{
-	static const int want[] = { 9, 9, 9, 0, 0 };
-
-	for (int kind = 0; kind < 5; kind++) {
-		char *folder = xasprintf("%s/%d", (char *)*state, kind);
-
-		assert_int_equal(mkdir(folder, 0755), 0);
-		check_segment(folder, kind, want[kind]);
-		free(folder);
-	}
-}
-
-/* The same key twice: the first one stands. */
-static void
-the_first_record_stands(void **state)
-{
-	struct store *s = open_store(*state);
-	char *path = xasprintf("%s/segments/merged-1", store_path(s));
-	struct str lines = { 0 }, text = { 0 }, body = { 0 };
-	char hex[DIGEST_HEX + 1];
-	struct digest key;
-	struct result *r;
-
-	for (int i = 1; i <= 2; i++) {
-		r = record_result(1);
-		js_set_int(r->values, "n", i);
-		str_reset(&text);
-		str_reset(&body);
-		result_write(r, &text);
-		str_printf(&body, "%s %s", digest_hex(&r->key, hex), text.s);
-		line_seal(&lines, body.s, body.len);
-		result_free(r);
-	}
-	write_text(path, lines.s);
-	number_key(1, &key);
-	assert_int_equal(store_lookup(s, &key, &r), 1);
-	assert_int_equal(js_get_int(r->values, "n", 0), 1);
-	result_free(r);
-	store_close(s);
-	str_free(&lines);
-	str_free(&text);
-	str_free(&body);
-	free(path);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int
@@ -492,8 +396,6 @@ main(void)
 		TEST(zeros_after_a_power_loss),
 		TEST(hashed_once_after_a_reboot),
 		TEST(a_damaged_index_is_only_slower),
-		TEST(damaged_segments),
-		TEST(the_first_record_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* store: digests of files, trees and databases, fingerprints, and what is remembered of them. */
+/* store: digests of files, trees and databases, fingerprints, and what is remembered
+ * of them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +13,8 @@
 static struct digest
 digest_of(struct store *s, const char *path)
 {
-	struct error e = { 0 };
-	struct digest d = { { 0 } };
+	struct error e = {0};
+	struct digest d = {{0}};
 
 	assert_int_equal(store_file_digest(s, path, &d, &e), 0);
 	return d;
@@ -23,7 +24,7 @@ static void
 refuses_what_is_no_file(void **state)
 {
 	struct store *s = open_store(*state);
-	struct error e = { 0 };
+	struct error e = {0};
 	struct digest d;
 	char *fifo = path_join(*state, "fifo");
 
@@ -80,13 +81,14 @@ a_file_copied_over_with_its_mtime(void **state)
 	free(file);
 }
 
-/* Remembered lines as the cache holds them; the digests in them are replaced by a mark, so that a
- * look-up shows where it came from. */
+/* Remembered lines as the cache holds them; the digests in them are replaced by a
+ * mark, so that a look-up shows where it came from. */
 static void
 mark_cache(const char *store, const char *was, const char *mark)
 {
-	char *path = xasprintf("%s/cache/digests", store), *text = read_text(path), *at, *line;
-	struct str out = { 0 };
+	char *path = xasprintf("%s/cache/digests", store), *text = read_text(path), *at,
+	     *line;
+	struct str out = {0};
 
 	for (line = text; *line;) {
 		size_t n = strcspn(line, "\n");
@@ -110,7 +112,8 @@ a_settled_file_is_remembered(void **state)
 {
 	struct store *s = open_store(*state);
 	char *file = path_join(*state, "file"), *folder = path_join(*state, "folder");
-	char *inner = path_join(folder, "inner"), was[DIGEST_HEX + 1], mark[DIGEST_HEX + 1];
+	char *inner = path_join(folder, "inner"), was[DIGEST_HEX + 1],
+	     mark[DIGEST_HEX + 1];
 	char *path = xstrdup(store_path(s));
 	struct digest d, of_file, of_folder, marked;
 
@@ -169,18 +172,19 @@ a_damaged_cache_is_only_slower(void **state)
 	free(path);
 }
 
-/* --- databases ---------------------------------------------------------------------------- */
+/* --- databases -------------------------------------------------------------------- */
 
 static struct digest
 database(struct store *s, const char *prefix, const char *suffixes)
 {
-	struct words w = { 0 };
-	struct error e = { 0 };
-	struct digest d = { { 0 } };
+	struct words w = {0};
+	struct error e = {0};
+	struct digest d = {{0}};
 
 	if (suffixes)
 		words_split(&w, suffixes);
-	assert_int_equal(store_database_digest(s, prefix, suffixes ? &w : NULL, &d, &e), 0);
+	assert_int_equal(store_database_digest(s, prefix, suffixes ? &w : NULL, &d, &e),
+			 0);
 	words_free(&w);
 	return d;
 }
@@ -191,8 +195,8 @@ bad_databases(void **state)
 	struct store *s = open_store(*state);
 	char *empty = path_join(*state, "empty"), *db = path_join(*state, "db");
 	char *declared = path_join(*state, "db.sha256");
-	struct words w = { 0 };
-	struct error e = { 0 };
+	struct words w = {0};
+	struct error e = {0};
 	struct digest d;
 
 	assert_int_equal(store_database_digest(s, db, NULL, &d, &e), -1);
@@ -221,7 +225,8 @@ static void
 a_database_is_known_by_content_not_place(void **state)
 {
 	struct store *s = open_store(*state);
-	char *one = path_join(*state, "one"), *two = path_join(*state, "two"), *moved, *file;
+	char *one = path_join(*state, "one"), *two = path_join(*state, "two"), *moved,
+	     *file;
 	struct digest a, b;
 
 	for (int i = 0; i < 2; i++) {
@@ -297,7 +302,8 @@ a_declared_digest_is_taken(void **state)
 	static const char sum[] =
 		"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 	struct store *s = open_store(*state);
-	char *db = path_join(*state, "db"), *declared = path_join(*state, "db.sha256"), *text;
+	char *db = path_join(*state, "db"), *declared = path_join(*state, "db.sha256"),
+	     *text;
 	struct digest a, b;
 
 	write_text(db, "x");
@@ -320,14 +326,15 @@ a_declared_digest_is_taken(void **state)
 	free(db);
 }
 
-/* --- fingerprints ------------------------------------------------------------------------- */
+/* --- fingerprints ----------------------------------------------------------------- */
 
 static void
 fingerprints_last_as_long_as_their_files(void **state)
 {
 	struct store *s = open_store(*state);
-	char *tool = path_join(*state, "tool"), *absent = path_join(*state, "absent"), *text;
-	const char *files[] = { tool, absent };
+	char *tool = path_join(*state, "tool"), *absent = path_join(*state, "absent"),
+	     *text;
+	const char *files[] = {tool, absent};
 	struct digest id, other;
 
 	digest_bytes("id", 2, &id);

@@ -12,10 +12,10 @@
 #include "helpers.h"
 
 /* Return values of the children; 0 is success. */
-#define CHECK(what)                                                                      \
-	do {                                                                             \
-		if (!(what))                                                             \
-			return __LINE__ % 250 + 1;                                       \
+#define CHECK(what)                                                                    \
+	do {                                                                           \
+		if (!(what))                                                           \
+			return __LINE__ % 250 + 1;                                     \
 	} while (0)
 
 /* Looking works in a store of others; writing says one line. */
@@ -23,7 +23,7 @@ static int
 use_foreign_store(const char *folder)
 {
 	char *path = path_join(folder, "store"), *out = NULL, *work = NULL;
-	struct error e = { 0 };
+	struct error e = {0};
 	struct store *s = store_open(path, &e);
 	struct result *r;
 	struct digest key;
@@ -52,7 +52,7 @@ static int
 make_foreign_store(const char *folder)
 {
 	char *path = path_join(folder, "closed/store");
-	struct error e = { 0 };
+	struct error e = {0};
 
 	CHECK(!store_open(path, &e));
 	CHECK(strstr(e.text, "Permission denied") && strstr(e.text, path));
@@ -120,7 +120,7 @@ unreadable_objects(void **state)
 	free(object);
 }
 
-/* --- a full disk: a small tmpfs in a mount namespace of its own ---------------------------- */
+/* --- a full disk: a small tmpfs in a mount namespace of its own ------------------- */
 
 enum { CANNOT_MOUNT = 77 };
 
@@ -143,7 +143,7 @@ static int
 publish_when_full(const char *folder)
 {
 	struct store *s = open_store(folder);
-	struct error e = { 0 };
+	struct error e = {0};
 	char *out, *filler = path_join(folder, "filler"), *big;
 	struct result *r;
 	int failed = 0;

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Folders and links below a run directory. Nothing is made behind a symlink. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fs.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "record/rundir_private.h"
+
+int
+rundir_make_below(const char *run, const char *relative, struct error *e)
+{
+	int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC), next;
+	char *copy = xstrdup(relative), *save = NULL;
+
+	for (char *name = strtok_r(copy, "/", &save); name && fd >= 0;
+	     name = strtok_r(NULL, "/", &save)) {
+		if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
+			next = -1;
+		else
+			next = openat(fd, name,
+				      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (next < 0) {
+			error_set(e, "cannot make folder '%s/%s':", run, relative);
+			if (errno == ELOOP || errno == ENOTDIR)
+				error_hint(e, "'%s' is a symlink or a file", name);
+		}
+		close(fd);
+		fd = next;
+	}
+	free(copy);
+	if (fd < 0)
+		return error_set(e, "cannot open folder '%s':", run);
+	close(fd);
+	return 0;
+}
+
+char *
+rundir_temporary(const char *path)
+{
+	char *dir = path_dir(path), *out;
+	uint64_t r = 0;
+
+	if (getrandom(&r, sizeof r, 0) < 0)
+		r = (uint64_t)getpid();
+	out = xasprintf("%s/.tmp-%016" PRIx64, dir, r);
+	free(dir);
+	return out;
+}
+
+int
+rundir_replace(char *temporary, const char *path, struct error *e)
+{
+	int rc = rename(temporary, path);
+
+	if (rc < 0)
+		error_set(e, "cannot write '%s':", path);
+	/* Two names of one file: rename() does nothing. */
+	unlink(temporary);
+	return rc;
+}
+
+/* `to` as seen from the folder `from`; both absolute and without symlinks. */
+static char *
+relative_path(const char *from, const char *to)
+{
+	struct str out = {0};
+	size_t common = 0;
+
+	for (size_t i = 0;; i++) {
+		int from_ends = from[i] == '\0' || from[i] == '/';
+		int to_ends = to[i] == '\0' || to[i] == '/';
+
+		if (from_ends && to_ends)
+			common = i;
+		if (from[i] != to[i] || from[i] == '\0')
+			break;
+	}
+	for (const char *p = from + common; *p; p++)
+		if (*p == '/')
+			str_add(&out, "../");
+	str_add(&out, to[common] == '/' ? to + common + 1 : to + common);
+	return str_take(&out);
+}
+
+int
+rundir_make_link(const char *path, const char *target, struct error *e)
+{
+	char *temporary = rundir_temporary(path);
+	int rc;
+
+	if (symlink(target, temporary) < 0)
+		rc = error_set(e, "cannot make link '%s':", path);
+	else
+		rc = rundir_replace(temporary, path, e);
+	free(temporary);
+	return rc;
+}
+
+int
+rundir_link(const struct rundir *d, const char *node, const char *branch,
+	    const char *object_dir, struct error *e)
+{
+	char *task = rundir_task(d, node, branch), now[PATH_MAX];
+	char *path = path_join(task, "out"), *target = relative_path(task, object_dir);
+	ssize_t n = readlink(path, now, sizeof now);
+	int rc = 0;
+
+	if (n < 0 || (size_t)n != strlen(target) ||
+	    memcmp(now, target, (size_t)n) != 0) {
+		rc = rundir_make_below(d->path, task + strlen(d->path) + 1, e);
+		if (rc == 0)
+			rc = rundir_make_link(path, target, e);
+	}
+	free(target);
+	free(path);
+	free(task);
+	return rc;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store: records under damage. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "helpers.h"
+
+/* Of ten records in a dead engine's segment, those that were not hit are there. */
+static void
+check_segment(const char *folder, int kind, int want)
+{
+	char *command = xasprintf("mv '%s/store/segments/'* '%s/seg'", folder, folder);
+	char *seg = path_join(folder, "seg"), *log = path_join(folder, "log"), *text;
+	char *back = xasprintf("mv '%s' '%s/store/segments/merged-0'", seg, folder);
+	struct store *s = open_store(folder);
+	int saved, found = 0;
+	struct stat st;
+
+	for (int i = 0; i < 10; i++)
+		publish_record(s, i);
+	store_close(s);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(stat(seg, &st), 0);
+	if (kind == 0)
+		flip_bit(seg, 150);
+	else if (kind == 1)
+		assert_int_equal(truncate(seg, st.st_size - 1), 0);
+	else if (kind == 2)
+		zero_fill(seg, st.st_size - 40);
+	else if (kind == 3)
+		assert_int_equal(truncate(seg, 0), 0);
+	else
+		zero_fill(seg, 0);
+	assert_int_equal(system(back), 0);
+	s = open_store(folder);
+	saved = catch_stderr(log);
+	for (int i = 0; i < 10; i++)
+		found += has_result(s, i);
+	assert_int_equal(found, want);
+	/* What is missing is made again. */
+	for (int i = 0; i < 10; i++)
+		publish_record(s, i);
+	store_close(s);
+	text = caught_stderr(log, saved);
+	assert_int_equal(count_lines(text), kind == 3 ? 0 : 1);
+	free(text);
+	s = open_store(folder);
+	saved = catch_stderr(log);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(has_result(s, i), 1);
+	text = caught_stderr(log, saved);
+	/* The damaged segment was written anew: nothing more to say. */
+	assert_string_equal(text, "");
+	store_close(s);
+	free(text);
+	free(back);
+	free(log);
+	free(seg);
+	free(command);
+}
+
+static void
+damaged_segments(void **state)
+{
+	static const int want[] = {9, 9, 9, 0, 0};
+
+	for (int kind = 0; kind < 5; kind++) {
+		char *folder = xasprintf("%s/%d", (char *)*state, kind);
+
+		assert_int_equal(mkdir(folder, 0755), 0);
+		check_segment(folder, kind, want[kind]);
+		free(folder);
+	}
+}
+
+/* The same key twice: the first one stands. */
+static void
+the_first_record_stands(void **state)
+{
+	struct store *s = open_store(*state);
+	char *path = xasprintf("%s/segments/merged-1", store_path(s));
+	struct str lines = {0}, text = {0}, body = {0};
+	char hex[DIGEST_HEX + 1];
+	struct digest key;
+	struct result *r;
+
+	for (int i = 1; i <= 2; i++) {
+		r = record_result(1);
+		js_set_int(r->values, "n", i);
+		str_reset(&text);
+		str_reset(&body);
+		result_write(r, &text);
+		str_printf(&body, "%s %s", digest_hex(&r->key, hex), text.s);
+		line_seal(&lines, body.s, body.len);
+		result_free(r);
+	}
+	write_text(path, lines.s);
+	number_key(1, &key);
+	assert_int_equal(store_lookup(s, &key, &r), 1);
+	assert_int_equal(js_get_int(r->values, "n", 0), 1);
+	result_free(r);
+	store_close(s);
+	str_free(&lines);
+	str_free(&text);
+	str_free(&body);
+	free(path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(damaged_segments),
+		TEST(the_first_record_stands),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
