@@ -19,6 +19,19 @@ static void sweep(struct pool *p);
 
 /* --- the pool --------------------------------------------------------------------- */
 
+/* Each host takes four descriptors; machines have more cores than the usual limit of
+ * 1024 allows for. */
+static void
+raise_file_limit(struct pool *p)
+{
+	struct rlimit all;
+
+	getrlimit(RLIMIT_NOFILE, &p->files);
+	all = p->files;
+	all.rlim_cur = all.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &all);
+}
+
 struct pool *
 pool_new(struct loop *l, const struct pool_config *c)
 {
@@ -30,6 +43,7 @@ pool_new(struct loop *l, const struct pool_config *c)
 	p->mark = xstrdup(c->mark ? c->mark : "");
 	p->config.host_program = p->host_program;
 	p->config.mark = p->mark;
+	raise_file_limit(p);
 	proc_subreaper();
 	return p;
 }
@@ -55,6 +69,7 @@ pool_free(struct pool *p, double grace)
 	if (p->conns || p->open_attempts || p->sweep_timer)
 		loop_run(p->loop);
 	prints_free_all(p);
+	setrlimit(RLIMIT_NOFILE, &p->files);
 	free(p->host_program);
 	free(p->mark);
 	free(p->known);
@@ -92,8 +107,26 @@ pool_idle(const struct pool *p)
 	return n;
 }
 
-void
-pool_evict_oldest(struct pool *p)
+uint64_t
+pool_idle_memory(const struct pool *p)
+{
+	uint64_t sum = 0;
+
+	for (const struct conn *c = p->conns; c; c = c->next)
+		if ((c->state == CONN_IDLE && !c->is_prints) || c->evicted)
+			sum += c->memory;
+	return sum;
+}
+
+static void
+evict(struct conn *c)
+{
+	c->evicted = ++c->pool->evictions;
+	conn_end(c, END_PATIENCE);
+}
+
+static struct conn *
+oldest_idle(const struct pool *p)
 {
 	struct conn *oldest = NULL;
 
@@ -101,8 +134,16 @@ pool_evict_oldest(struct pool *p)
 		if (c->state == CONN_IDLE && !c->is_prints &&
 		    (!oldest || c->idle_stamp < oldest->idle_stamp))
 			oldest = c;
+	return oldest;
+}
+
+void
+pool_evict_oldest(struct pool *p)
+{
+	struct conn *oldest = oldest_idle(p);
+
 	if (oldest)
-		conn_end(oldest, END_PATIENCE);
+		evict(oldest);
 }
 
 void
@@ -191,9 +232,68 @@ pool_host_for(struct pool *p, const struct exec_spec *s)
 	if (!c)
 		return NULL;
 	c->cpus = s->slot.cpus;
+	c->memory = s->slot.memory;
 	set_text(&c->cpu_list, s->slot.cpu_list);
 	conn_spare(c, s->work_dir);
 	return c;
+}
+
+/* --- room beside idle hosts ------------------------------------------------------- */
+
+/* Do two lists "0,3" of GPUs have one in common? */
+static int
+share_gpu(const char *a, const char *b)
+{
+	for (; *a; a += strcspn(a, ","), a += *a == ',')
+		for (const char *q = b; *q; q += strcspn(q, ","), q += *q == ',') {
+			size_t n = strcspn(a, ",");
+
+			if (n == strcspn(q, ",") && strncmp(a, q, n) == 0)
+				return 1;
+		}
+	return 0;
+}
+
+/* Bytes of idle hosts that nobody has told to end. */
+static uint64_t
+idle_memory(const struct pool *p)
+{
+	uint64_t sum = pool_idle_memory(p);
+
+	for (const struct conn *c = p->conns; c; c = c->next)
+		sum -= c->evicted ? c->memory : 0;
+	return sum;
+}
+
+unsigned long
+pool_make_room(struct conn *c)
+{
+	struct pool *p = c->pool;
+	uint64_t left = p->config.free_memory ? p->config.free_memory(p->config.arg)
+					      : UINT64_MAX;
+	int must_wait = 0;
+
+	for (struct conn *other = p->conns; other; other = other->next) {
+		int is_idle = other->state == CONN_IDLE && !other->is_prints;
+
+		if (other == c || !share_gpu(other->gpu_ids, c->gpu_ids))
+			continue;
+		if (is_idle)
+			evict(other);
+		must_wait |= other->evicted != 0;
+	}
+	while (idle_memory(p) > left)
+		pool_evict_oldest(p);
+	return must_wait || pool_idle_memory(p) > left ? p->evictions : 0;
+}
+
+int
+pool_has_room(const struct pool *p, unsigned long evicted)
+{
+	for (const struct conn *c = p->conns; c; c = c->next)
+		if (c->evicted && c->evicted <= evicted)
+			return 0;
+	return 1;
 }
 
 /* --- hosts that are gone ---------------------------------------------------------- */
@@ -239,6 +339,7 @@ sweep(struct pool *p)
 		attempt_deliver(a);
 	}
 	prints_deliver_swept(p);
+	attempts_send_held(p);
 	pool_stop_if_empty(p);
 }
 
@@ -259,6 +360,8 @@ pool_host_gone(struct conn *c)
 	}
 	prints_host_gone(c);
 	conn_free(c);
-	p->sweep_until = loop_now() + SWEEP_LIMIT;
+	/* One that cannot die (it waits for a disk) delays the others only once. */
+	if (!p->sweep_timer)
+		p->sweep_until = loop_now() + SWEEP_LIMIT;
 	sweep(p);
 }

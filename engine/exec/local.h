@@ -120,6 +120,10 @@ struct pool_config {
 	unsigned max_idle;        /* idle hosts kept at most; the oldest ends first */
 	const char *mark; /* environment mark AF2FLOW_RUN=mark for all descendants */
 	int bind; /* 0: topology is not this system: no binding, slots only told */
+	/* Bytes that no slot holds, asked when an attempt starts (its own slot is
+	 * taken): idle hosts that hold more are ended first. NULL: nobody counts. */
+	uint64_t (*free_memory)(void *arg);
+	void *arg;
 };
 struct pool *pool_new(struct loop *l, const struct pool_config *c);
 /* End every host (EOF, then KILL after `grace`) and free. Runs the loop until all
@@ -146,8 +150,14 @@ void pool_fingerprint(struct pool *p, const struct stage *s,
 		      const struct exec_param *params, size_t param_count,
 		      const char *work_dir, fingerprint_done *done, void *arg);
 
-/* Number of idle warm hosts, and ending the oldest. */
+/* Idle warm hosts. They keep what their latest slot had until they are gone. An attempt
+ * waits inside pool_run's host, its timeout not yet counting, until those that sit on
+ * its GPUs or on memory that is not free (see pool_config) have ended, oldest first;
+ * the one that fits it is reused, never ended. */
 unsigned pool_idle(const struct pool *p);
+/* Bytes that they hold, those included that were told to end and have not yet. */
+uint64_t pool_idle_memory(const struct pool *p);
+/* End the oldest. */
 void pool_evict_oldest(struct pool *p);
 /* Tell the pool of a child of this process that is not its own (a scan, a picture):
  * children that nobody knows are orphans of hosts and are killed when a host has

@@ -18,13 +18,67 @@ static void on_timer(void *arg);
 
 /* --- life ------------------------------------------------------------------------- */
 
+/* The host has it now: its time runs. */
+static void
+begin(struct attempt *a)
+{
+	a->waits_for = 0;
+	a->start = loop_now();
+	if (a->timeout > 0)
+		a->timer = loop_after(a->pool->loop, a->timeout, 0, on_timer, a);
+}
+
+/* Find a host and give it the frame, which it may hold back. -1 with errno. */
+static int
+give(struct attempt *a, const struct exec_spec *spec, struct str *frame)
+{
+	struct pool *p = a->pool;
+	struct conn *c;
+
+	while ((c = pool_host_for(p, spec))) {
+		int was_idle = c->state == CONN_IDLE;
+
+		c->state = CONN_BUSY;
+		a->waits_for = pool_make_room(c);
+		if (a->waits_for)
+			str_addn(&a->held, frame->s, frame->len);
+		else if (conn_send(c, frame) < 0 && was_idle) {
+			/* It died while it was idle: that is not this task's. */
+			conn_end(c, 0);
+			p->stats.reused--;
+			continue;
+		}
+		a->conn = c;
+		a->pid = c->pid;
+		c->attempt = a;
+		c->serial = p->serial;
+		if (!a->waits_for)
+			begin(a);
+		return 0;
+	}
+	return -1;
+}
+
+void
+attempts_send_held(struct pool *p)
+{
+	for (struct conn *c = p->conns; c; c = c->next) {
+		struct attempt *a = c->attempt;
+
+		if (!a || !a->waits_for || c->state != CONN_BUSY ||
+		    !pool_has_room(p, a->waits_for))
+			continue;
+		conn_send(c, &a->held);
+		begin(a);
+	}
+}
+
 struct attempt *
 pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done,
 	 attempt_news *news, void *arg)
 {
 	struct attempt *a = xcalloc(1, sizeof(*a));
 	struct str frame = {0};
-	struct conn *c;
 
 	a->pool = p;
 	a->done = done;
@@ -39,27 +93,21 @@ pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done,
 	a->max_output = spec->max_output;
 	a->status = -1;
 	p->open_attempts++;
-	if (task_put(&frame, PROTO_RUN, ++p->serial, p->config.bind, spec) < 0) {
+	if (p->is_stopping) {
+		a->problem = xstrdup("the run ended");
+		a->problem_class = AF2_CLASS_CANCELLED;
+	} else if (task_put(&frame, PROTO_RUN, ++p->serial, p->config.bind, spec) < 0) {
 		a->problem = xstrdup(
 			"the task's inputs and parameters are too many to send");
 		a->problem_class = AF2_CLASS_PERMANENT;
-	} else if (!(c = pool_host_for(p, spec))) {
+	} else if (give(a, spec, &frame) < 0) {
 		a->problem = xasprintf("cannot start '%s': %s", p->host_program,
 				       strerror(errno));
 		a->problem_class = AF2_CLASS_SPAWN;
-	} else {
-		a->conn = c;
-		a->pid = c->pid;
-		c->attempt = a;
-		c->serial = p->serial;
-		c->state = CONN_BUSY;
-		conn_send(c, &frame);
 	}
 	str_free(&frame);
 	if (a->problem)
 		a->timer = loop_after(p->loop, 0, 0, on_timer, a);
-	else if (spec->timeout > 0)
-		a->timer = loop_after(p->loop, spec->timeout, 0, on_timer, a);
 	return a;
 }
 
@@ -75,7 +123,7 @@ attempt_end(struct attempt *a, int cls)
 	a->end_class = cls;
 	loop_cancel(a->timer);
 	a->timer = NULL;
-	if (a->grace <= 0) {
+	if (a->grace <= 0 || a->waits_for) {
 		conn_end(a->conn, 0);
 		return;
 	}
@@ -173,6 +221,7 @@ attempt_deliver(struct attempt *a)
 	free(a->work_dir);
 	free(a->attempt_dir);
 	str_free(&a->answer);
+	str_free(&a->held);
 	free(a);
 	pool_stop_if_empty(p);
 }

@@ -107,6 +107,7 @@ conn_new(struct pool *p, const char *gpu_ids)
 		return NULL;
 	}
 	close_all((int[]){pair[1], out[1], err[1], fds[6]}, 4);
+	prlimit(pid, RLIMIT_NOFILE, &p->files, NULL);
 	c = xcalloc(1, sizeof(*c));
 	c->pool = p;
 	c->pid = pid;
@@ -118,11 +119,13 @@ conn_new(struct pool *p, const char *gpu_ids)
 	c->socket_watch = loop_watch(p->loop, c->socket, LOOP_READ, on_socket, c);
 	if (c->pidfd >= 0)
 		c->exit_watch = loop_watch(p->loop, c->pidfd, LOOP_READ, on_exit_fd, c);
-	else
+	if (!c->exit_watch)
 		c->poll_timer = loop_after(p->loop, POLL_EVERY, POLL_EVERY, on_poll, c);
 	c->next = p->conns;
 	p->conns = c;
 	p->stats.started++;
+	if (!c->socket_watch)
+		conn_break(c, "unheard socket");
 	return c;
 }
 
@@ -173,37 +176,44 @@ close_socket(struct conn *c)
 	c->socket = -1;
 }
 
-/* Write what the socket takes. An error is noticed as end of file by the reading
- * side. */
-static void
+/* Write what the socket takes. -1 if nobody will ever read it; the reading side notices
+ * that as its end of file. */
+static int
 flush(struct conn *c)
 {
+	int rc = 0;
+
 	while (c->socket >= 0 && c->out_sent < c->out.len) {
 		ssize_t n = send(c->socket, c->out.s + c->out_sent,
 				 c->out.len - c->out_sent, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n <= 0) {
+			rc = errno == EPIPE || errno == ECONNRESET ? -1 : 0;
 			break;
+		}
 		c->out_sent += (size_t)n;
 	}
 	if (c->out_sent == c->out.len) {
 		str_reset(&c->out);
 		c->out_sent = 0;
 	}
+	return rc;
 }
 
-void
+int
 conn_send(struct conn *c, struct str *frame)
 {
 	int was_empty = c->out.len == 0;
 
 	str_addn(&c->out, frame->s, frame->len);
+	if (flush(c) < 0)
+		return -1;
 	str_reset(frame);
-	flush(c);
 	if (was_empty && c->out.len > 0 && c->socket_watch)
 		loop_events(c->socket_watch, LOOP_READ | LOOP_WRITE);
+	return 0;
 }
 
 /* Hand complete frames on. They may end this host, but never free it. */
@@ -226,8 +236,10 @@ take_frames(struct conn *c)
 	}
 	if (rc < 0)
 		conn_break(c, "bad reply");
-	if (c->in_taken == c->in.len) {
-		str_reset(&c->in);
+	/* The rest of a frame moves to the front, or a steady flow would pile up. */
+	if (c->in_taken > 0) {
+		c->in.len -= c->in_taken;
+		memmove(c->in.s, c->in.s + c->in_taken, c->in.len + 1);
 		c->in_taken = 0;
 	}
 }

@@ -67,19 +67,24 @@ start(struct pool *p, struct prints *q)
 
 	if (c && c->state != CONN_IDLE)
 		return 1;
+	if (c && conn_send(c, &q->frame) < 0) {
+		/* It died while it was idle. */
+		conn_end(c, 0);
+		c = NULL;
+	}
 	if (!c) {
 		c = conn_new(p, "");
 		if (!c)
 			return -1;
 		c->is_prints = 1;
 		c->path = xstrdup(q->path);
+		conn_send(c, &q->frame);
 	}
 	c->state = CONN_BUSY;
 	c->prints = q;
 	c->serial = q->serial;
 	conn_spare(c, q->work_dir);
 	q->timer = loop_after(p->loop, PATIENCE, 0, on_late, c);
-	conn_send(c, &q->frame);
 	return 0;
 }
 
@@ -209,9 +214,9 @@ prints_free_all(struct pool *p)
 {
 	struct prints *q;
 
-	loop_cancel(p->turn_timer);
 	while ((q = p->queue)) {
 		p->queue = q->next;
 		deliver(q, "", NULL, 0, "the run ended");
 	}
+	loop_cancel(p->turn_timer);
 }

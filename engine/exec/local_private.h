@@ -32,9 +32,11 @@ struct conn {
 	int is_prints; /* for fingerprints only */
 	char *path, *setup, *gpu_ids;
 	unsigned cpus; /* of the latest task; matters with AF2_PLUGIN_FIXED_POOL */
+	uint64_t memory; /* of the latest slot */
 	char *cpu_list;
 	char *spare_dir;          /* where it may keep an empty work directory */
 	unsigned long idle_stamp; /* grows: the smallest is the oldest */
+	unsigned long evicted;    /* 0, or grows: told to end while it was idle */
 	/* what it does */
 	enum proto_phase phase;
 	unsigned serial;
@@ -56,6 +58,8 @@ struct attempt {
 	double start, timeout, grace;
 	uint64_t capture, max_output, over; /* over: bytes found above max_output */
 	int end_class;                      /* AF2_CLASS_NONE, or why we end it */
+	struct str held;         /* its frame, while it waits for hosts to end: */
+	unsigned long waits_for; /* those evicted up to this one; 0: it does not */
 	struct loop_timer *timer; /* timeout, then grace; or the failure to start */
 	unsigned serial;          /* of the answer */
 	struct str answer;        /* payload of RESULT, "" if none came */
@@ -92,7 +96,8 @@ struct pool {
 	pid_t *known; /* children of this process that are not ours */
 	size_t known_count, known_cap;
 	unsigned serial;
-	unsigned long stamp;
+	unsigned long stamp, evictions;
+	struct rlimit files; /* as it was before we raised it: our hosts' */
 	struct pool_stats stats;
 	int is_stopping;
 };
@@ -100,8 +105,8 @@ struct pool {
 /* --- local_conn.c ----------------------------------------------------------------- */
 /* Start a host. NULL with errno. */
 struct conn *conn_new(struct pool *p, const char *gpu_ids);
-/* Queue what `frame` holds and reset it. */
-void conn_send(struct conn *c, struct str *frame);
+/* Queue what `frame` holds and reset it. -1 (the frame is left) if the host is dead. */
+int conn_send(struct conn *c, struct str *frame);
 /* End it: end of file now, SIGKILL after `patience` seconds (0: now). */
 void conn_end(struct conn *c, double patience);
 /* Break with a host that talks nonsense: SIGKILL. `why` is static. */
@@ -122,6 +127,11 @@ void conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t li
 /* --- local.c ---------------------------------------------------------------------- */
 /* A host for this task, warm or new. NULL with errno. */
 struct conn *pool_host_for(struct pool *p, const struct exec_spec *s);
+/* End the idle hosts that this one has no room beside. What its attempt waits for; 0:
+ * nothing. */
+unsigned long pool_make_room(struct conn *c);
+/* Are all hosts gone that were evicted up to this one? */
+int pool_has_room(const struct pool *p, unsigned long evicted);
 /* End pool_free's loop when nothing is left. */
 void pool_stop_if_empty(struct pool *p);
 /* The host is reaped (c->status, c->usage): settle what it did, free it. */
@@ -134,6 +144,8 @@ void pool_host_idle(struct conn *c);
 int pool_frame(struct conn *c, unsigned type, struct reader *r);
 /* Its host died without an answer: note how. */
 void attempt_bury(struct conn *c, struct attempt *a);
+/* Send those that waited for hosts that are gone now. */
+void attempts_send_held(struct pool *p);
 /* Hand the result over and forget the attempt. Its host is idle or gone. */
 void attempt_deliver(struct attempt *a);
 

@@ -112,7 +112,7 @@ result_get(const char *payload, size_t size, unsigned serial, struct exec_result
 	const unsigned char *p = (const unsigned char *)payload;
 	struct reader r = {p, p + size, 0};
 	struct exec_output *outputs;
-	int serial_ok = get_u32(&r) == serial;
+	int serial_ok = get_u32(&r) == serial, is_bad;
 
 	memset(res, 0, sizeof(*res));
 	res->outcome = (int)get_u32(&r);
@@ -133,9 +133,10 @@ result_get(const char *payload, size_t size, unsigned serial, struct exec_result
 	res->max_rss = get_u64(&r);
 	res->synced = get_u32(&r) != 0;
 	res->captured = get_u32(&r) != 0;
+	is_bad = res->outcome == AF2_RETRY || res->outcome == AF2_FAIL;
 	if (serial_ok && reader_done(&r) && res->outcome >= AF2_OK &&
 	    res->outcome <= AF2_FAIL && res->cls >= AF2_CLASS_NONE &&
-	    res->cls < AF2_CLASS_COUNT)
+	    res->cls < AF2_CLASS_COUNT && is_bad == (res->cls != AF2_CLASS_NONE))
 		return 0;
 	free(outputs);
 	res->outputs = NULL;

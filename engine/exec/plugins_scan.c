@@ -156,6 +156,14 @@ describe(const struct scan *s, int status)
 	return text;
 }
 
+/* It may have left the group that it led. */
+static void
+scan_kill(const struct scan *s)
+{
+	kill(s->pid, SIGKILL);
+	kill(-s->pid, SIGKILL);
+}
+
 /* Read what is there. 0 while more may come; at its end, or when it is too much, the
  * descriptor is closed. */
 static void
@@ -174,7 +182,7 @@ drain(struct scan *s, int *fd, struct str *into)
 		str_addn(into, buf, (size_t)n);
 		if (into->len > OUTPUT_LIMIT) {
 			s->killed = "printed too much while it was loaded";
-			kill(-s->pid, SIGKILL);
+			scan_kill(s);
 			break;
 		}
 	}
@@ -243,7 +251,7 @@ scan_turn(struct scan *scans, size_t count)
 		drain(s, &s->err, &s->noise);
 		if (now() > s->deadline && !s->killed) {
 			s->killed = "hung on load";
-			kill(-s->pid, SIGKILL);
+			scan_kill(s);
 		}
 		if (s->killed || has_ended(s))
 			scan_end(s);

@@ -301,18 +301,32 @@ sweep_round(int (*keep)(void *arg, pid_t child), void *arg)
 	return left;
 }
 
+static int
+has_no_child(void)
+{
+	siginfo_t si;
+
+	return waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 &&
+	       errno == ECHILD;
+}
+
 size_t
 proc_sweep(int (*keep)(void *arg, pid_t child), void *arg, double patience)
 {
 	double until = now() + patience;
 	struct timespec pause = {0, 200 * 1000};
-	siginfo_t si;
 	size_t left;
 
 	/* No child at all, and so no descendant: the common case costs one call. */
-	if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD)
+	if (has_no_child())
 		return 0;
-	while ((left = sweep_round(keep, arg)) > 0 && now() < until) {
+	for (;;) {
+		left = sweep_round(keep, arg);
+		/* A list that is read while children end may lack some. */
+		if (left == 0 && !keep && !has_no_child())
+			left = 1;
+		if (left == 0 || now() >= until)
+			break;
 		nanosleep(&pause, NULL);
 		if (pause.tv_nsec < 20 * 1000 * 1000)
 			pause.tv_nsec *= 2;

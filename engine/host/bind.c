@@ -43,14 +43,18 @@ parse_cpu_list(const char *s, cpu_set_t *set)
 	return 0;
 }
 
-/* Bind every thread that exists; new ones and children inherit. */
+/* Bind every thread of a process; new ones and children inherit. */
 static int
-bind_threads(const cpu_set_t *set)
+bind_threads(pid_t pid, const cpu_set_t *set)
 {
-	DIR *d = opendir("/proc/self/task");
+	char path[64];
 	struct dirent *de;
-	int rc = d ? 0 : -1;
+	int rc;
+	DIR *d;
 
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	d = opendir(path);
+	rc = d ? 0 : -1;
 	while (d && (de = readdir(d))) {
 		pid_t tid = (pid_t)strtol(de->d_name, NULL, 10);
 
@@ -62,6 +66,14 @@ bind_threads(const cpu_set_t *set)
 	if (d)
 		closedir(d);
 	return rc;
+}
+
+/* Workers, and what they started, move along. One that ended meanwhile needs not. */
+static void
+bind_tree(void *set, pid_t pid)
+{
+	bind_threads(pid, set);
+	proc_children(pid, bind_tree, set);
 }
 
 /* The NUMA nodes that have CPUs of the set, as a bit mask; how many nodes exist. */
@@ -131,10 +143,13 @@ host_bind(const char *cpu_list, int interleave, struct error *e)
 				 cpu_list);
 	if (parse_cpu_list(cpu_list, set) < 0)
 		rc = error_set(e, "cannot bind to cores '%s': not a list", cpu_list);
-	else if (bind_threads(set) < 0)
+	else if (bind_threads(getpid(), set) < 0)
 		rc = error_set(e, "cannot bind to cores '%s':", cpu_list);
 	else
 		bind_memory(set, interleave);
+	for (const af2_process *p = host_self()->processes; p && rc == 0; p = p->next)
+		if (p->pid > 0)
+			bind_tree(set, p->pid);
 	CPU_FREE(set);
 	return rc;
 }

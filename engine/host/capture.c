@@ -165,6 +165,10 @@ capture_mark(struct capture *c)
 	pthread_mutex_lock(&c->lock);
 	drain_locked(c);
 	c->streams[0].tail_len = c->streams[1].tail_len = 0;
+	/* The last program may have made its output non-blocking: the next one would
+	 * lose what does not fit into the pipe. */
+	for (int i = 0; i < 2; i++)
+		fcntl(c->streams[i].write_fd, F_SETFL, 0);
 	pthread_mutex_unlock(&c->lock);
 }
 

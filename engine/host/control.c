@@ -33,7 +33,8 @@ host_send(struct host *h, struct str *frame)
 	size_t done = 0;
 
 	pthread_mutex_lock(&h->send_lock);
-	while (h->socket >= 0 && done < frame->len) {
+	/* What a task says while it is being ended is not its result. */
+	while (h->socket >= 0 && !atomic_load(&h->ending) && done < frame->len) {
 		ssize_t n = send(h->socket, frame->s + done, frame->len - done,
 				 MSG_NOSIGNAL);
 
@@ -48,16 +49,48 @@ host_send(struct host *h, struct str *frame)
 
 /* --- the end ---------------------------------------------------------------------- */
 
-/* Nothing of ours stays, whatever the plugin thread is doing. */
+/* Kill all descendants, one that is just being born included. */
 static void
-end_host(struct host *h, int status)
+end_descendants(struct host *h)
+{
+	double until = host_now() + SWEEP_PATIENCE;
+	int is_spawning;
+
+	do {
+		pthread_mutex_lock(&h->lock);
+		is_spawning = h->is_spawning;
+		pthread_mutex_unlock(&h->lock);
+		proc_sweep(NULL, NULL, SWEEP_PATIENCE);
+	} while (is_spawning && host_now() < until);
+}
+
+/* End by the signal that asked for it, so that the engine can tell. */
+static void
+end_by(int signals)
+{
+	struct signalfd_siginfo si;
+	sigset_t set;
+
+	if (read(signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return;
+	signal((int)si.ssi_signo, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, (int)si.ssi_signo);
+	kill(getpid(), (int)si.ssi_signo);
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Nothing of ours stays, whatever the plugin thread is doing. `signals`: to be read, -1
+ * if none came. */
+static void
+end_host(struct host *h, int status, int signals)
 {
 	struct timespec until;
 
-	atomic_store(&h->ending, 1);
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += (time_t)TEARDOWN_PATIENCE;
 	pthread_mutex_lock(&h->lock);
+	atomic_store(&h->ending, 1);
 	if (h->job == JOB_NONE) {
 		h->job = JOB_TEARDOWN;
 		pthread_cond_broadcast(&h->changed);
@@ -66,7 +99,9 @@ end_host(struct host *h, int status)
 			;
 	}
 	pthread_mutex_unlock(&h->lock);
-	proc_sweep(NULL, NULL, SWEEP_PATIENCE);
+	end_descendants(h);
+	if (signals >= 0)
+		end_by(signals);
 	host_exit(status);
 }
 
@@ -249,14 +284,16 @@ control_run(struct host *h)
 			wait = left > 0 ? (int)(left * 1e3) + 1 : 0;
 		}
 		if (poll(p, 4, wait) < 0 && errno != EINTR)
-			end_host(h, EXIT_FAILED);
+			end_host(h, EXIT_FAILED, -1);
 		if (p[2].revents || p[3].revents)
 			capture_drain(&h->capture);
 		/* A descriptor that a plugin closed is the end of us, as is the
 		 * signal. */
-		if (p[1].revents || (p[0].revents && read_socket(&c) < 0) ||
+		if (p[1].revents)
+			end_host(h, EXIT_FAILED, signals);
+		if ((p[0].revents && read_socket(&c) < 0) ||
 		    ((p[0].revents | p[2].revents | p[3].revents) & POLLNVAL))
-			end_host(h, 0);
+			end_host(h, 0, -1);
 		if (c.tick > 0 && host_now() >= due) {
 			tick(&c);
 			set_tick = 0;

@@ -22,6 +22,7 @@
 /* A plugin thread gets the stack that compute libraries expect of a main thread, and
  * more. */
 enum { PLUGIN_STACK = 64 << 20 };
+static const double SCAN_PATIENCE = 2; /* seconds for descendants of a scan to die */
 
 void __gcov_dump(void) __attribute__((weak));
 
@@ -118,6 +119,18 @@ serve(void)
 	control_run(h);
 }
 
+/* What the plugin started while it was loaded does not stay either. */
+static void
+scan(const char *path)
+{
+	int status;
+
+	proc_subreaper();
+	status = scan_main(path);
+	proc_sweep(NULL, NULL, SCAN_PATIENCE);
+	host_exit(status);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -125,7 +138,7 @@ main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "--serve") == 0)
 		return serve();
 	if (argc == 3 && strcmp(argv[1], "--scan") == 0)
-		host_exit(scan_main(argv[2]));
+		scan(argv[2]);
 	fprintf(stderr, "usage: af2flow-host --scan FILE\n"
 			"af2flow starts this program itself to run plugins.\n");
 	return EXIT_USAGE;

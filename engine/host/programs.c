@@ -34,18 +34,23 @@ child_spawn(struct host *h, const struct proc_spec *spec, int is_worker)
 	int saved;
 
 	pthread_mutex_lock(&h->lock);
+	/* Nobody would end what is born during the last sweep, or has no place. */
+	if (atomic_load(&h->ending) || !find_child(h, 0)) {
+		pthread_mutex_unlock(&h->lock);
+		errno = EAGAIN;
+		return -1;
+	}
 	h->is_spawning = 1;
 	pthread_mutex_unlock(&h->lock);
 	pid = proc_spawn(spec);
 	saved = errno;
 	pthread_mutex_lock(&h->lock);
 	h->is_spawning = 0;
-	c = pid > 0 ? find_child(h, 0) : NULL;
-	if (c)
+	if (pid > 0 && (c = find_child(h, 0)))
 		*c = (struct child){.pid = pid, .is_worker = is_worker};
 	/* Cancelled between the decision to spawn and here: nobody else will tell
 	 * it. */
-	if (pid > 0 && (atomic_load(&h->cancelled) || !c))
+	if (pid > 0 && atomic_load(&h->cancelled))
 		kill(-pid, SIGTERM);
 	pthread_mutex_unlock(&h->lock);
 	errno = saved;
@@ -73,13 +78,15 @@ child_wait(struct host *h, pid_t pid, int *status, struct rusage *usage)
 {
 	struct child *c;
 	siginfo_t si;
-	int rc = -1;
+	int rc = -1, is_there;
 
-	while (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT) < 0 && errno == EINTR)
+	while ((is_there = waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT)) < 0 &&
+	       errno == EINTR)
 		;
 	pthread_mutex_lock(&h->lock);
 	c = find_child(h, pid);
-	if (c && (rc = reap_child(c)) == 0) {
+	/* Taken by the last sweep, its number may be another's by now. */
+	if (c && (is_there == 0 || c->is_reaped) && (rc = reap_child(c)) == 0) {
 		*status = c->status;
 		*usage = c->usage;
 	}
@@ -102,13 +109,23 @@ children_signal(struct host *h, int signo)
 	pthread_mutex_unlock(&h->lock);
 }
 
+/* Is the plugin thread waiting for a program? */
+static int
+awaits_program(const struct host *h)
+{
+	for (size_t i = 0; i < HOST_CHILDREN; i++)
+		if (h->children[i].pid && !h->children[i].is_worker)
+			return 1;
+	return 0;
+}
+
 void
 children_reap(struct host *h)
 {
 	pthread_mutex_lock(&h->lock);
-	/* A child that is being born may already be dead, and is not in the table
-	 * yet. */
-	while (!h->is_spawning) {
+	/* While the plugin's own code runs, an unknown child may be one that a library
+	 * forked and waits for. One that is being born is not in the table yet. */
+	while (!h->is_spawning && awaits_program(h)) {
 		siginfo_t si = {0};
 		struct child *c;
 

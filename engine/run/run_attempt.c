@@ -182,6 +182,8 @@ run_start_ready(struct run *r)
 		struct error e = {0};
 		a->queued = 0;
 		a->slot = slot;
+		a->cpus = slot.core_count;
+		a->gpus = slot.gpu_count;
 		if (start(r, a, &e) == 0)
 			continue;
 		sched_done(r->sched, &a->slot);
@@ -229,8 +231,8 @@ made_of(const struct run *r, const struct active *a, const struct exec_result *x
 
 	js_set_text(made, "plugin", s->id);
 	js_set_text(made, "version", s->version);
-	js_set_int(made, "cpus", a->slot.core_count);
-	js_set_int(made, "gpus", a->slot.gpu_count);
+	js_set_int(made, "cpus", a->cpus);
+	js_set_int(made, "gpus", a->gpus);
 	js_set_real(made, "seconds", x->seconds);
 	js_set_real(made, "cpu_seconds", x->cpu_seconds);
 	js_set_int(made, "max_rss", (int64_t)x->max_rss);

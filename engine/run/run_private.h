@@ -26,6 +26,7 @@ struct active {
 	struct task_options options;
 	struct attempt *a;    /* running, else NULL */
 	struct slot slot;
+	unsigned cpus, gpus;  /* of the slot, kept beyond it */
 	char *out_dir, *work_dir, *attempt_dir;
 	struct loop_timer *delay;
 	char *label;

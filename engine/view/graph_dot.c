@@ -21,9 +21,10 @@ static const struct look {
 	{"cached", "#dcebf7", "#0072b2", "#102027", "rounded,filled", 1.5},
 	{"failed", "#fbd9c6", "#d55e00", "#3a0d00", "filled,bold", 2.5},
 	{"skipped", "#fdf3d8", "#b8860b", "#303030", "rounded,filled,dashed", 1.5},
-	{"off", "#fafafa", "#b0b0b0", "#5a5a5a", "rounded,filled,dotted", 1},
+	{"off", "#fafafa", "#b0b0b0", "#505050", "rounded,filled,dotted", 1},
 	{"blocked", "#f4f4f4", "#d55e00", "#303030", "rounded,filled,dashed", 1.5},
 	{"cancelled", "#f6e3ee", "#cc79a7", "#303030", "rounded,filled,dashed", 1.5},
+	{"lost", "#f6e3ee", "#cc79a7", "#303030", "filled,dashed", 1.5},
 };
 
 static const struct look *

@@ -22,7 +22,7 @@ setup_file() {
 
 # demo.dot with another line for relax, so that relax runs anew and the rest is found.
 relax_with() {
-    sed "s|^\trelax .*|\trelax $1|" "$SHARED/workflows/demo.dot" >"$SHARED/workflows/$2.dot"
+    sed "s|^\trelax  *\[.*|\trelax $1|" "$SHARED/workflows/demo.dot" >"$SHARED/workflows/$2.dot"
 }
 
 @test "five relaxed, ranked models in AlphaFold2's layout; the best is close to the truth" {

@@ -356,6 +356,37 @@ test_survivors(void **state)
 	end(&x);
 }
 
+/* A gather over two nodes waits for every branch of both, whichever ends first and how. */
+static void
+test_gather_waits_for_all(void **state)
+{
+	(void)state;
+	static const struct fate none[] = {{NULL, 0, NULL}};
+	struct world x = {0};
+
+	x.w = load(A ";" MAP("p", ", expand=\"m=1..3\"") ";" MAP("r", "") ";"
+	           "g [inputs=\"u:text* v:text*\", outputs=\"o:text\"]; a->p->r;"
+	           "p->g [input=u]; r->g [input=v]", &x.diags);
+	assert_non_null(x.w);
+	x.g = graph_new(x.w);
+	expand_start(x.g);
+	for (size_t i = 0; i < x.g->fresh.count; i++)
+		graph_release(x.g, x.g->fresh.v[i]);
+	run_task(&x, graph_by_label(x.g, "a"), none);
+	for (int m = 1; m <= 3; m++) {
+		char label[16];
+		snprintf(label, sizeof label, "p[m=%d]", m);
+		run_task(&x, graph_by_label(x.g, label), none);
+	}
+	graph_settle(x.g, graph_by_label(x.g, "r[m=2]"), T_SKIPPED);
+	check_state(&x, "g", T_WAITING);
+	run_task(&x, graph_by_label(x.g, "r[m=1]"), none);
+	check_state(&x, "g", T_WAITING);
+	run_task(&x, graph_by_label(x.g, "r[m=3]"), none);
+	check_state(&x, "g", T_READY);
+	end(&x);
+}
+
 static void
 test_optional_and_order(void **state)
 {
@@ -474,6 +505,7 @@ main(void)
 		cmocka_unit_test(test_nested_lists),
 		cmocka_unit_test(test_lists_do_not_wait_for_each_other),
 		cmocka_unit_test(test_survivors),
+		cmocka_unit_test(test_gather_waits_for_all),
 		cmocka_unit_test(test_optional_and_order),
 		cmocka_unit_test(test_off_is_absent),
 		cmocka_unit_test(test_refusals),
