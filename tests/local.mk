@@ -56,6 +56,7 @@ unit_tests = \
 	tests/unit/base/test_str \
 	tests/unit/exec/test_local \
 	tests/unit/exec/test_local_bad \
+	tests/unit/exec/test_local_ends \
 	tests/unit/exec/test_plugins \
 	tests/unit/exec/test_proc \
 	tests/unit/exec/test_proto \
@@ -132,9 +133,12 @@ system_tests = \
 	tests/system/bad_input.bats \
 	tests/system/demo.bats \
 	tests/system/failures.bats \
+	tests/system/leaks.bats \
 	tests/system/machine.bats \
 	tests/system/plugins.bats \
-	tests/system/run.bats
+	tests/system/processes.bats \
+	tests/system/run.bats \
+	tests/system/semantics.bats
 
 #: tests/lint/*.py
 lint_tests = \

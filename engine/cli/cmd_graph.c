@@ -74,6 +74,24 @@ option(const struct wf_node *n, const char *name)
 	return "";
 }
 
+/* How many values a variable has where it is introduced; 0 if only a run can tell. */
+static size_t
+value_count(const struct workflow *w, const char *name)
+{
+	for (size_t i = 0; i < w->node_count; i++)
+		for (size_t k = 0; k < w->nodes[i].var_count; k++)
+			if (!strcmp(w->nodes[i].vars[k].name, name))
+				return w->nodes[i].vars[k].values.count;
+	return 0;
+}
+
+/* Order and hint edges are drawn dashed. */
+static int
+is_soft(const struct workflow *w, const struct wf_edge *e)
+{
+	return e->order || w->nodes[e->to].inputs[e->to_port].flags & AF2_PORT_HINT;
+}
+
 static void
 picture_workflow(struct picture *p, const struct workflow *w)
 {
@@ -82,21 +100,22 @@ picture_workflow(struct picture *p, const struct workflow *w)
 		struct str detail = {0};
 		if (strcmp(n->name, n->stage->id))
 			str_add(&detail, n->stage->id);
-		for (size_t k = 0; k < n->var_count; k++) {
-			str_printf(&detail, "%sfor each %s", detail.len ? ", " : "",
-			           n->vars[k].name);
-			if (n->vars[k].values.count)
-				str_printf(&detail, " (%zu)", n->vars[k].values.count);
+		for (size_t k = 0; k < n->all_var_count; k++) {
+			const char *name = intern_text(&w->var_names, n->all_vars[k]);
+			size_t count = value_count(w, name);
+			str_printf(&detail, "%sfor each %s", detail.len ? "\n" : "", name);
+			if (count)
+				str_printf(&detail, " (%zu)", count);
 		}
 		if (*option(n, "when"))
-			str_printf(&detail, "%swhen %s", detail.len ? ", " : "",
+			str_printf(&detail, "%swhen %s", detail.len ? "\n" : "",
 			           option(n, "when"));
 		add_node(p, n->name, n->name, "", detail.s ? detail.s : "");
 		str_free(&detail);
 	}
 	for (size_t k = 0; k < w->edge_count; k++)
 		add_edge(p, (size_t)w->edges[k].from, (size_t)w->edges[k].to,
-		         w->edges[k].order);
+		         is_soft(w, &w->edges[k]));
 }
 
 /* --- of a run ---------------------------------------------------------------------------- */
@@ -155,6 +174,7 @@ picture_box(struct picture *p, const struct run *r, const struct history *h, uin
 	size_t counts[STATES] = {0};
 	struct str label = {0}, detail = {0};
 	const char *state = "";
+	size_t states = 0, total = 0;
 	size_t pic = add_node(p, g->w->nodes[node].name, "", "", "");
 
 	for (uint32_t t = 0; t < g->task_count; t++) {
@@ -173,10 +193,15 @@ picture_box(struct picture *p, const struct run *r, const struct history *h, uin
 		if (!*state)
 			state = worst[k];
 		str_printf(&detail, "%s%zu %s", detail.len ? ", " : "", counts[k], worst[k]);
+		total += counts[k];
+		states++;
 	}
-	p->nodes[pic].label = arena_strdup(&p->arena, g->w->nodes[node].name);
+	p->nodes[pic].label = total ? arena_printf(&p->arena, "%s (%zu)",
+	                                           g->w->nodes[node].name, total)
+	                            : arena_strdup(&p->arena, g->w->nodes[node].name);
 	p->nodes[pic].state = state;
-	p->nodes[pic].detail = arena_strdup(&p->arena, detail.s ? detail.s : "nothing yet");
+	if (states > 1)
+		p->nodes[pic].detail = arena_strdup(&p->arena, detail.s);
 	str_free(&label);
 	str_free(&detail);
 }
@@ -207,7 +232,7 @@ picture_run(struct picture *p, const struct run *r, const struct history *h)
 			graph_producers(g, t, in[k], 0, &producers);
 			for (size_t i = 0; i < producers.count; i++)
 				add_edge(p, pic_of[producers.v[i]], pic_of[t],
-				         g->w->edges[in[k]].order);
+				         is_soft(g->w, &g->w->edges[in[k]]));
 		}
 	}
 	free(producers.v);
@@ -270,6 +295,7 @@ settings_of_run(struct cli *o, const js *meta)
 	o->c.settings = o->settings;
 	o->c.setting_count = o->setting_count;
 	o->c.workflow = js_get_text(meta, "workflow", "");
+	o->c.cwd = js_get_text(meta, "cwd", NULL);
 	if (!o->c.store)
 		o->c.store = js_get_text(meta, "store", NULL);
 }

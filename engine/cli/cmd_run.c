@@ -75,7 +75,10 @@ print_summary(const struct run *r, int executed, int rc)
 	double used = run_cores(r) ? run_core_seconds(r) / (run_cores(r) * run_seconds(r)) : 0;
 	printf("wall time %s, %.0f%% of the core time was in use\n",
 	       format_duration(run_seconds(r), took), 100 * used);
-	printf("results in %s/results\n", run_path(r));
+	char *results = path_join(run_path(r), "results");
+	if (access(results, F_OK) == 0)
+		printf("results in %s\n", results);
+	free(results);
 	if (rc != EXIT_DONE)
 		printf("more: af2flow status %s\n", run_path(r));
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/fs.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -15,6 +14,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "record/history.h"
+#include "record/rundir.h"
 
 #define MAX_STATES 16
 
@@ -187,20 +187,19 @@ run(const struct command *c, struct cli *o)
 
 	if (o->arg_count != 1)
 		return usage_error(c, "status wants one run directory");
-	char *path = path_absolute(NULL, o->args[0]);
-	struct history *h = history_read(path, &e);
-	if (!h) {
+	struct rundir d = {0};
+	struct history *h = NULL;
+	if (rundir_open_read(&d, o->args[0], &e) == 0)
+		h = history_read(d.path, &e);
+	if (!h)
 		log_error_object(&e);
-		free(path);
-		return EXIT_USAGE;
-	}
-	if (o->json)
-		print_json(path, h);
+	else if (o->json)
+		print_json(d.path, h);
 	else
-		print_text(path, h);
+		print_text(d.path, h);
 	history_free(h);
-	free(path);
-	return EXIT_DONE;
+	rundir_close(&d);
+	return error_is_set(&e) ? EXIT_USAGE : EXIT_DONE;
 }
 
 const struct command command_status = {

@@ -15,6 +15,8 @@
 static const double END_PATIENCE = 5, SWEEP_LIMIT = 5, SWEEP_NOW = 0.01,
 		    SWEEP_AGAIN = 0.02;
 
+enum { ENOUGH_FILES = 65536 };
+
 static void sweep(struct pool *p);
 
 /* --- the pool --------------------------------------------------------------------- */
@@ -28,8 +30,9 @@ raise_file_limit(struct pool *p)
 
 	getrlimit(RLIMIT_NOFILE, &p->files);
 	all = p->files;
-	all.rlim_cur = all.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &all);
+	all.rlim_cur = all.rlim_max < ENOUGH_FILES ? all.rlim_max : ENOUGH_FILES;
+	if (all.rlim_cur > p->files.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &all);
 }
 
 struct pool *

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fs.h"
 #include "base/mem.h"
 
 extern char **environ;
@@ -332,6 +333,60 @@ proc_sweep(int (*keep)(void *arg, pid_t child), void *arg, double patience)
 			pause.tv_nsec *= 2;
 	}
 	return left;
+}
+
+/* Not a zombie, whose environment is empty. */
+static int
+has_mark(pid_t pid, const char *mark)
+{
+	char path[64], *text;
+	size_t len = 0;
+	int found = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	text = fs_read_file(path, 0, &len, NULL);
+	for (size_t i = 0; text && !found && i < len; i += strlen(text + i) + 1)
+		found = strcmp(text + i, mark) == 0;
+	free(text);
+	return found;
+}
+
+/* Signal all that have it once. */
+static size_t
+end_marked_round(const char *mark)
+{
+	DIR *d = opendir("/proc");
+	struct dirent *de;
+	size_t n = 0;
+
+	while (d && (de = readdir(d))) {
+		pid_t pid = (pid_t)strtol(de->d_name, NULL, 10);
+
+		if (pid > 0 && pid != getpid() && has_mark(pid, mark) &&
+		    kill(pid, SIGKILL) == 0)
+			n++;
+	}
+	if (d)
+		closedir(d);
+	return n;
+}
+
+size_t
+proc_end_marked(const char *mark, double patience)
+{
+	double until = now() + patience;
+	struct timespec pause = {0, 5 * 1000 * 1000};
+	size_t n, sum = 0;
+
+	/* Those that were born meanwhile, and those that die slowly, come up again. */
+	while ((n = end_marked_round(mark)) > 0) {
+		if (n > sum)
+			sum = n;
+		if (now() >= until)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return sum;
 }
 
 int

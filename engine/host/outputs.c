@@ -130,8 +130,13 @@ refuse(struct finish *f, const char *what, const char *path)
 {
 	const char *inside = path + strlen(f->o->path);
 
-	verdict_set(f->v, AF2_FAIL, AF2_CLASS_OUTPUT_MISSING, "output '%s': '%s%s' %s",
-		    f->o->port->name, f->o->file, inside, what);
+	if (!*inside && strcmp(f->o->port->name, f->o->file) == 0)
+		verdict_set(f->v, AF2_FAIL, AF2_CLASS_OUTPUT_MISSING, "output '%s' %s",
+			    f->o->file, what);
+	else
+		verdict_set(f->v, AF2_FAIL, AF2_CLASS_OUTPUT_MISSING,
+			    "output '%s': '%s%s' %s", f->o->port->name, f->o->file,
+			    inside, what);
 	return -1;
 }
 

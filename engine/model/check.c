@@ -108,6 +108,16 @@ try_param(const struct checker *k, int index, const char *name, const struct wf_
 	return rc;
 }
 
+/* A path that begins with a workflow parameter that is unset is the likely mistake. */
+static void
+hint_unset(const struct checker *k, const struct wf_text *t, struct error *e)
+{
+	const struct wf_param *p = t && t->param >= 0 ? &k->w->params[t->param] : NULL;
+
+	if (p && !*p->value && !*e->hint)
+		error_hint(e, "'%s' is unset: give -p %s=...", p->name, p->name);
+}
+
 static void
 check_param(struct checker *k, int index, const char *name, const struct wf_text *t)
 {
@@ -129,6 +139,7 @@ check_param(struct checker *k, int index, const char *name, const struct wf_text
 		if (!is_on(k, &c))
 			continue;
 		if (try_param(k, index, name, t, 1, &c, &e) < 0) {
+			hint_unset(k, t, &e);
 			say(k, name, &c, &e);
 			break;
 		}

@@ -338,8 +338,12 @@ rundir_describe(struct rundir *d, const char *dot_text, size_t dot_len,
 	js_set_text(meta, "workflow", workflow_path);
 	js_set_text(meta, "store", store_path);
 	for (size_t i = 0; i < count; i++)
-		js_set_text(values, params[i].name, params[i].value);
+		if (params[i].given)
+			js_set_text(values, params[i].name, params[i].value);
 	js_set(meta, "params", values);
+	char *here = path_absolute(NULL, ".");
+	js_set_text(meta, "cwd", here); /* relative ones are against it */
+	free(here);
 	meta_text = js_pretty(meta);
 	rc = describe_file(d, "workflow.dot", dot_text, dot_len, e);
 	if (rc == 0)

@@ -18,6 +18,7 @@ struct rundir {
 };
 struct name_value {
 	const char *name, *value;
+	int given; /* by the user, not a default: so meta.json */
 };
 
 /* Default name: NAME-xxxxxxxx, the hex digits a short hash of the given parameters

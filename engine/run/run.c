@@ -57,7 +57,8 @@ describe(struct run *r, const char *xml, struct error *e)
 	struct name_value *params = xcalloc(w->param_count + 1, sizeof *params);
 
 	for (size_t i = 0; i < w->param_count; i++)
-		params[i] = (struct name_value){w->params[i].name, w->params[i].value};
+		params[i] = (struct name_value){w->params[i].name, w->params[i].value,
+		                               w->params[i].from_user};
 	int rc = rundir_describe(&r->dir, w->text, w->text_len, w->path, w->name,
 	                         store_path(r->store), params, w->param_count, xml, e);
 	free(params);
@@ -70,6 +71,7 @@ run_open(struct session *s, int write, const struct run_observer *o, struct erro
 	struct run *r = xcalloc(1, sizeof *r);
 
 	*r = (struct run){.s = s, .w = s->w, .write = write, .started = loop_now(), .exit = -1};
+	gethostname(r->host, sizeof r->host - 1);
 	if (o)
 		r->observer = *o;
 	if (open_records(r, e) || (write && describe(r, NULL, e))) {
@@ -214,17 +216,17 @@ static void
 run_start_event(struct run *r)
 {
 	js *event = js_object(), *limits = js_object();
-	char host[256] = "";
 
-	gethostname(host, sizeof host - 1);
-	js_set_int(limits, "cpus", r->machine->core_count);
-	js_set_int(limits, "gpus", r->machine->gpu_count);
-	js_set_int(limits, "memory", (int64_t)r->machine->memory);
+	if (r->machine) {
+		js_set_int(limits, "cpus", r->machine->core_count);
+		js_set_int(limits, "gpus", r->machine->gpu_count);
+		js_set_int(limits, "memory", (int64_t)r->machine->memory);
+	}
 	js_set_text(event, "event", "run-start");
 	js_set_text(event, "run_id", r->dir.id);
 	js_set_text(event, "version", PACKAGE_VERSION);
 	js_set_int(event, "pid", getpid());
-	js_set_text(event, "host", host);
+	js_set_text(event, "host", r->host);
 	js_set_text(event, "argv", r->s->c.command_line);
 	js_set(event, "limits", limits);
 	js_set_int(event, "tasks", (int64_t)r->g->task_count);
@@ -310,15 +312,21 @@ static int
 finish(struct run *r)
 {
 	struct error e = {0};
+	int sync = r->executing;
 
 	r->exit = exit_code(r);
 	run_write_timings(r);
-	if (r->executing || r->first_time) /* else the journal knows them */
+	if (!r->executing && r->first_time) { /* all was there: a run of its own all the same */
+		r->executing = 1;
+		run_start_event(r);
+	}
+	run_early_events(r, r->executing);
+	if (r->executing) { /* else the journal knows */
 		run_flush_events(r);
-	if (r->executing)
 		run_end_event(r);
-	if (rundir_flush(&r->dir, &e) || journal_flush(r->journal, r->executing, &e)
-	    || store_flush(r->store, r->executing, &e)) {
+	}
+	if (rundir_flush(&r->dir, &e) || journal_flush(r->journal, sync, &e)
+	    || store_flush(r->store, sync, &e)) {
 		run_fatal(r, &e);
 		r->exit = EXIT_FAILED;
 	}
@@ -339,6 +347,7 @@ run_execute(struct run *r)
 	r->executing = 1;
 	store_register_run(r->store, r->dir.path);
 	run_start_event(r);
+	run_early_events(r, 1);
 	loop_on_signal(r->loop, SIGINT, on_signal, r);
 	loop_on_signal(r->loop, SIGTERM, on_signal, r);
 	struct loop_timer *sync = loop_after(r->loop, SYNC_EVERY, SYNC_EVERY, sync_records, r);
@@ -381,6 +390,8 @@ run_close(struct run *r)
 	map_free(&r->asked);
 	map_free(&r->keys);
 	map_free(&r->timings);
+	run_early_events(r, 0);
+	free(r->early);
 	free(r->cached_tasks.v);
 	words_free(&r->failures);
 	words_free(&r->skips);

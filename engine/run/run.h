@@ -23,6 +23,7 @@ struct run_config {
 	const char *workflow;                  /* path of the DOT file */
 	const struct param_setting *settings;
 	size_t setting_count;
+	const char *cwd;                       /* relative settings are against it; NULL: here */
 	struct words until;                    /* node names; empty: all */
 	const char *run_dir, *store, *config;  /* NULL: by the rules of DESIGN section 6 */
 	struct words plugin_dirs;              /* --plugin-dir */

@@ -11,6 +11,18 @@
 
 #define DELAY_CAP 600.0 /* seconds; a delay doubles at every attempt up to this */
 
+/* What a retry multiplies ends at what the machine has. */
+static void
+clamp(const struct machine *m, struct task_options *o)
+{
+	if (o->cpus > (int)m->core_count)
+		o->cpus = (int)m->core_count;
+	if (o->gpus > (int)m->gpu_count)
+		o->gpus = (int)m->gpu_count;
+	if (o->memory > m->memory)
+		o->memory = m->memory;
+}
+
 /* Put attempt `attempt` of a task into the scheduler's queue. */
 void
 run_again(struct run *r, struct active *a, int attempt)
@@ -25,6 +37,8 @@ run_again(struct run *r, struct active *a, int attempt)
 		run_settle_bad(r, a->task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
 		return;
 	}
+	if (attempt > 1)
+		clamp(r->machine, &a->options);
 	struct request q = {.cpus = a->options.cpus, .cpus_cap = a->options.cpus_cap,
 	                    .gpus = a->options.gpus, .memory = a->options.memory};
 	if (sched_possible(r->sched, &q, &e)) {
@@ -160,6 +174,9 @@ start(struct run *r, struct active *a, struct error *e)
 			.cpu_list = pus.s ? pus.s : "", .cpus = a->slot.core_count,
 			.gpu_ids = gpus.s ? gpus.s : "", .gpus = a->slot.gpu_count,
 			.memory = a->slot.memory};
+		free(a->gpu_ids);
+		a->gpu_ids = gpus.s && *gpus.s ? xstrdup(gpus.s) : NULL;
+		a->started = loop_now();
 		start_event(r, a, &spec.slot);
 		graph_set_state(r->g, a->task, T_RUNNING);
 		r->running++;
@@ -214,7 +231,7 @@ end_event(struct run *r, struct active *a, const struct exec_result *x, const ch
 		js_set_int(event, "status", x->status);
 	if (x->signal)
 		js_set_int(event, "signal", x->signal);
-	js_set_real(event, "seconds", x->seconds);
+	js_set_real(event, "seconds", x->seconds > 0 ? x->seconds : loop_now() - a->started);
 	js_set_real(event, "cpu_seconds", x->cpu_seconds);
 	js_set_int(event, "max_rss", (int64_t)x->max_rss);
 	if (x->outcome == AF2_OK)
@@ -231,8 +248,11 @@ made_of(const struct run *r, const struct active *a, const struct exec_result *x
 
 	js_set_text(made, "plugin", s->id);
 	js_set_text(made, "version", s->version);
+	js_set_text(made, "host", r->host);
 	js_set_int(made, "cpus", a->cpus);
 	js_set_int(made, "gpus", a->gpus);
+	if (a->gpu_ids)
+		js_set_text(made, "gpu_ids", a->gpu_ids);
 	js_set_real(made, "seconds", x->seconds);
 	js_set_real(made, "cpu_seconds", x->cpu_seconds);
 	js_set_int(made, "max_rss", (int64_t)x->max_rss);
@@ -396,9 +416,9 @@ ended(void *arg, const struct exec_result *x)
 	} else if (x->cls == AF2_CLASS_CANCELLED) {
 		end_event(r, a, x, "cancelled");
 		drop_dirs(a);
-		uint32_t task = a->task;
-		run_drop_active(r, task);
-		graph_settle(r->g, task, T_CANCELLED);
+		/* Nobody is told: what waits for it is not blocked, it has not run yet. */
+		graph_set_state(r->g, a->task, T_CANCELLED);
+		run_drop_active(r, a->task);
 	} else {
 		end_event(r, a, x, "failed");
 		drop_dirs(a);

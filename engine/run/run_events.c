@@ -12,13 +12,31 @@
  * rerun of many tasks more than finding them. */
 #define BATCH ((size_t)1000)
 
+/* What is found before anything runs is held back: it stands behind run-start in the journal, and
+ * a rerun that finds everything done writes nothing. */
 void
 run_event(struct run *r, js *event)
 {
-	if (r->journal)
-		journal_add(r->journal, event);
-	else
+	if (!r->journal) {
 		js_free(event);
+	} else if (r->executing) {
+		journal_add(r->journal, event);
+	} else {
+		GROW(r->early, r->early_count, r->early_cap);
+		r->early[r->early_count++] = event;
+	}
+}
+
+void
+run_early_events(struct run *r, int write)
+{
+	for (size_t i = 0; i < r->early_count; i++) {
+		if (write && r->journal)
+			journal_add(r->journal, r->early[i]);
+		else
+			js_free(r->early[i]);
+	}
+	r->early_count = 0;
 }
 
 static void

@@ -27,6 +27,8 @@ struct active {
 	struct attempt *a;    /* running, else NULL */
 	struct slot slot;
 	unsigned cpus, gpus;  /* of the slot, kept beyond it */
+	double started;
+	char *gpu_ids;
 	char *out_dir, *work_dir, *attempt_dir;
 	struct loop_timer *delay;
 	char *label;
@@ -75,9 +77,12 @@ struct run {
 	struct map asked;       /* fingerprint id -> first task that waits for it */
 	struct u32s missing;    /* ready, no result, before the machine is loaded */
 	size_t *cached;         /* per node */
+	js **early;             /* events of the look-up, see run_event */
+	size_t early_count, early_cap;
 	struct u32s cached_tasks; /* found in the store, not yet journalled */
 	struct words failures, skips;
 	struct map timings;     /* name -> seconds as double bits */
+	int has_timings;        /* a stage speaks of timings */
 	size_t running, delayed, asking; /* attempts, timers, fingerprints under way */
 	int executing;          /* phase: 0 looking up, 1 executing */
 	int write;              /* 0: nothing may be created (check) */
@@ -87,6 +92,7 @@ struct run {
 	int aborted;
 	int failed, skipped;    /* numbers of tasks */
 	size_t executed;
+	char host[256];         /* this machine's name */
 	double started, core_seconds;
 	int exit;
 	struct error fatal;     /* the store or journal cannot be written */
@@ -149,6 +155,7 @@ void run_write_timings(struct run *r);
 void run_event(struct run *r, js *event);
 void run_tell(struct run *r, enum run_news kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+void run_early_events(struct run *r, int write);
 void run_flush_events(struct run *r);
 void run_fatal(struct run *r, const struct error *e);
 /* run.c: end the loop when nothing is under way any more. */

@@ -222,8 +222,10 @@ run_timings(struct run *r, uint32_t task, const struct result *res)
 	js *v, *measures = result_measures(res);
 
 	while (measures && (v = js_next(measures, &it, &name)))
-		if (starts_with(name, "timings."))
+		if (starts_with(name, "timings.")) {
 			note_seconds(r, name + strlen("timings."), js_as_real(v, 0));
+			r->has_timings = 1;
+		}
 	if (r->w->nodes[r->g->tasks[task].node].all_var_count == 0 && result_made(res))
 		note_seconds(r, r->w->nodes[r->g->tasks[task].node].name,
 		             js_get_real(result_made(res), "seconds", 0));
@@ -245,7 +247,7 @@ run_write_timings(struct run *r)
 		js_set_real(all, x->key, seconds);
 	}
 	char *text = js_pretty(all);
-	if (r->write && r->timings.live && rundir_result_text(&r->dir, "timings.json", text, &e))
+	if (r->write && r->has_timings && rundir_result_text(&r->dir, "timings.json", text, &e))
 		run_fatal(r, &e);
 	free(text);
 	js_free(all);

@@ -61,7 +61,8 @@ session_open(struct session *s, const struct run_config *c, struct diags *diags)
 	if (!c->workflow)
 		return 0;
 	struct stage_source source = registry_source(s->registry);
-	s->w = workflow_load(c->workflow, c->settings, c->setting_count, &source, NULL, diags);
+	s->w = workflow_load(c->workflow, c->settings, c->setting_count, &source, c->cwd,
+	                     diags);
 	if (!s->w)
 		return -1;
 	expand_analyse(s->w, diags);
@@ -128,7 +129,8 @@ session_run_path(const struct session *s)
 		return path_absolute(NULL, s->c.run_dir);
 	struct name_value *params = xcalloc(w->param_count + 1, sizeof *params);
 	for (size_t i = 0; i < w->param_count; i++)
-		params[i] = (struct name_value){w->params[i].name, w->params[i].value};
+		params[i] = (struct name_value){w->params[i].name, w->params[i].value,
+		                               w->params[i].from_user};
 	char *name = rundir_name(w->name, w->path, params, w->param_count);
 	char *runs = path_absolute(NULL, "runs"), *path = path_join(runs, name);
 	free(runs);

@@ -53,7 +53,7 @@ timings = json.load(open("timings.json"))
 for m in debug["order"]:
     assert timings["relax_" + m] > 0 and timings["predict_and_compile_" + m] > 0, timings
 PY
-    grep -q "homology" ranked_0.pdb
+    grep -q "HOMOLOGY MODEL" ranked_0.pdb
 }
 
 @test "the second call does nothing" {
