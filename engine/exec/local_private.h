@@ -105,7 +105,7 @@ struct pool {
 /* --- local_conn.c ----------------------------------------------------------------- */
 /* Start a host. NULL with errno. */
 struct conn *conn_new(struct pool *p, const char *gpu_ids);
-/* Queue what `frame` holds and reset it. -1 (the frame is left) if the host is dead. */
+/* Queue what `frame` holds and reset it. -1, the frame left, if the host is dead. */
 int conn_send(struct conn *c, struct str *frame);
 /* End it: end of file now, SIGKILL after `patience` seconds (0: now). */
 void conn_end(struct conn *c, double patience);

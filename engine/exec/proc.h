@@ -51,8 +51,9 @@ size_t proc_sweep(int (*keep)(void *arg, pid_t child), void *arg, double patienc
 
 /* Kill (SIGKILL) every process but this one that has `mark` ("NAME=value") in its
  * environment: what an engine and its host left that were killed at once. Only for a
- * mark whose engine is surely gone (its lock is ours). Looks until there is none left, at
- * most `patience` seconds; costs a look at all of /proc. Returns how many were killed. */
+ * mark whose engine is surely gone (its lock is ours). Looks until there is none left,
+ * at most `patience` seconds; costs a look at all of /proc. Returns how many were
+ * killed. */
 size_t proc_end_marked(const char *mark, double patience);
 
 /* The environment of this process with `extra` ("NAME=value"..., NULL-terminated,

@@ -13,12 +13,14 @@
 
 #include "base/fs.h"
 #include "base/log.h"
+#include "exec/proc.h"
 #include "model/check.h"
 #include "model/expand.h"
 #include "run/run_private.h"
 
 #define SYNC_EVERY 0.5 /* seconds between group commits of the journal */
 #define TICK 0.1       /* seconds between NEWS_TICK */
+#define LEFTOVER_WAIT 5 /* seconds for what an engine that died has left to end */
 #define LOST_LIMIT 3   /* attempts lost together with the engine in a row */
 
 static int
@@ -287,19 +289,38 @@ exit_code(const struct run *r)
 	return r->skipped ? EXIT_SKIPPED : EXIT_DONE;
 }
 
-/* A loop without topology binding, when the machine is a file. */
+static uint64_t
+free_memory(void *arg)
+{
+	const struct run *r = arg;
+
+	return resources_free_memory(sched_resources(r->sched));
+}
+
+/* An engine that died together with its hosts may have left programs that still write. They bear
+ * the run's mark; we hold its lock, so nobody else's do. */
+static void
+end_leftovers(const struct run *r)
+{
+	char *mark = xasprintf("AF2FLOW_RUN=%s", r->dir.id);
+
+	if (r->history->runs && !r->history->ended)
+		proc_end_marked(mark, LEFTOVER_WAIT);
+	free(mark);
+}
+
 static int
 open_engine(struct run *r, struct error *e)
 {
 	struct pool_config c = {.host_program = host_program(),
 	                        .max_idle = r->machine->core_count,
-	                        .mark = r->dir.id, .bind = r->machine->this_system};
-	char *journal = path_join(r->dir.path, "journal");
+	                        .mark = r->dir.id, .bind = r->machine->this_system,
+	                        .free_memory = free_memory, .arg = r};
 
 	r->history = history_read(r->dir.path, e);
-	free(journal);
 	if (!r->history || describe(r, r->machine->xml, e))
 		return -1;
+	end_leftovers(r);
 	r->loop = loop_new();
 	r->sched = sched_new(r->machine);
 	r->pool = pool_new(r->loop, &c);
@@ -348,6 +369,7 @@ run_execute(struct run *r)
 	store_register_run(r->store, r->dir.path);
 	run_start_event(r);
 	run_early_events(r, 1);
+	sync_records(r); /* whoever finds us dead shall know that we lived */
 	loop_on_signal(r->loop, SIGINT, on_signal, r);
 	loop_on_signal(r->loop, SIGTERM, on_signal, r);
 	struct loop_timer *sync = loop_after(r->loop, SYNC_EVERY, SYNC_EVERY, sync_records, r);

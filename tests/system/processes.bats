@@ -162,3 +162,27 @@ DOT
     expect 0 bash -c 'ulimit -n 64; exec "$@"' - af2flow run daemons.dot -p n=50 -p flag="$ROOM/flag" -p nap="$nap" --run-dir r
     said "100 done"
 }
+
+@test "engine and hosts killed at once: the next start ends what they left" {
+    nap=$((200000 + RANDOM))
+    workflow left <<'DOT'
+digraph left {
+  graph [nap="", flag=""]
+  a [plugin=command, argv="sh -c 'test -e $1 || { setsid sleep $0 & sleep $0; }' ${nap} ${flag}"]
+}
+DOT
+    af2flow run left.dot -p nap=$nap -p flag="$ROOM/flag" --run-dir r >log 2>&1 3>&- &
+    engine=$!
+    wait_for 10 pgrep -f "sleep $nap"
+    # hosts and engine stopped first, so that neither sees the other's end
+    hosts=$(pgrep -P $engine)
+    # shellcheck disable=SC2086 # a list of pids
+    kill -STOP $hosts $engine
+    # shellcheck disable=SC2086
+    kill -KILL $hosts $engine
+    wait $engine || true
+    touch flag
+    expect 0 af2flow run left.dot -p nap=$nap -p flag="$ROOM/flag" --run-dir r
+    run pgrep -f "sleep $nap"
+    [ -z "$output" ] || { echo "left: $output"; false; }
+}

@@ -246,6 +246,7 @@ DOT
     expect 1 af2flow run m.dot --run-dir r
     said "g: permanent"
     [[ $output =~ "g: permanent"[^$'\n']*"k=2" ]]
+    # shellcheck disable=SC2016 # the workflow's parameter, not ours
     sed -i 's/, on_failure="${policy}"/, on_failure=skip/; /policy/d' m.dot
     expect 3 af2flow run m.dot --run-dir r2
     said "4 skipped"

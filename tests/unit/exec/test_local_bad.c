@@ -275,7 +275,7 @@ test_outputs(void **state)
 	output(b, "ok");
 	says(b, AF2_CLASS_OUTPUT_MISSING, "output 'out' was not made");
 	output(b, "declare");
-	says(b, AF2_CLASS_OUTPUT_MISSING, "output 'out': 'out' was not made");
+	says(b, AF2_CLASS_OUTPUT_MISSING, "output 'out' was not made");
 	output(b, "link_out");
 	says(b, AF2_CLASS_OUTPUT_MISSING, "is a symbolic link");
 	output(b, "unknown_output");
