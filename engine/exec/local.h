@@ -145,7 +145,7 @@ void attempt_kill(struct attempt *a);
  * for the pool's life. `text` is "name=value\n..." sorted, "" if none; `files` the
  * files looked at. */
 typedef void fingerprint_done(void *arg, const char *text, const char *const *files,
-			      size_t file_count, const struct error *e);
+			      size_t file_count, int cls, const struct error *e);
 void pool_fingerprint(struct pool *p, const struct stage *s,
 		      const struct exec_param *params, size_t param_count,
 		      const char *work_dir, fingerprint_done *done, void *arg);

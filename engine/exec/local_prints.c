@@ -26,14 +26,15 @@ prints_free(struct prints *q)
 
 static void
 deliver(struct prints *q, const char *text, const char *const *files, size_t n,
-	const char *problem)
+	int cls, const char *problem)
 {
 	struct error e = {0};
 
 	if (problem)
 		error_set(&e, "fingerprint of plugin '%s': %s", q->id, problem);
 	loop_cancel(q->timer);
-	q->done(q->arg, text, files, n, problem ? &e : NULL);
+	q->done(q->arg, text, files, n, problem ? cls : AF2_CLASS_NONE,
+		problem ? &e : NULL);
 	prints_free(q);
 }
 
@@ -103,7 +104,7 @@ prints_next(struct pool *p)
 		}
 		*at = q->next;
 		if (rc < 0) {
-			deliver(q, "", NULL, 0, strerror(errno));
+			deliver(q, "", NULL, 0, AF2_CLASS_SPAWN, strerror(errno));
 			/* The callback may have asked for more. */
 			at = &p->queue;
 		}
@@ -175,7 +176,8 @@ prints_frame(struct conn *c, struct reader *r)
 	c->prints = NULL;
 	if (c->state == CONN_BUSY)
 		pool_host_idle(c);
-	deliver(q, text, files, n, *problem ? problem : NULL);
+	deliver(q, text, files, n, AF2_CLASS_UNAVAILABLE,
+		*problem ? problem : NULL);
 	free(files);
 	prints_next(p);
 	return 0;
@@ -204,7 +206,9 @@ prints_deliver_swept(struct pool *p)
 	while ((q = p->prints_swept)) {
 		p->prints_swept = q->next;
 		fs_remove_tree(q->work_dir, NULL);
-		deliver(q, "", NULL, 0, q->problem);
+		deliver(q, "", NULL, 0,
+			q->is_late ? AF2_CLASS_TIMEOUT : AF2_CLASS_PLUGIN_CRASH,
+			q->problem);
 	}
 	prints_next(p);
 }
@@ -216,7 +220,7 @@ prints_free_all(struct pool *p)
 
 	while ((q = p->queue)) {
 		p->queue = q->next;
-		deliver(q, "", NULL, 0, "the run ended");
+		deliver(q, "", NULL, 0, AF2_CLASS_CANCELLED, "the run ended");
 	}
 	loop_cancel(p->turn_timer);
 }

@@ -168,7 +168,7 @@ run_check(struct run *r, struct diags *diags)
 void
 run_maybe_stop(struct run *r)
 {
-	if (r->running || r->asking)
+	if (r->running || (r->asking && !r->signal))
 		return;
 	if (!r->stopping && (r->delayed || sched_waiting(r->sched)))
 		return;

@@ -83,7 +83,7 @@ struct asking {
 
 /* The answer goes to every task that waits for it; they are chained by `next`. */
 static void
-asked(void *arg, const char *text, const char *const *files, size_t file_count,
+asked(void *arg, const char *text, const char *const *files, size_t file_count, int cls,
       const struct error *e)
 {
 	struct asking *q = arg;
@@ -100,8 +100,8 @@ asked(void *arg, const char *text, const char *const *files, size_t file_count,
 	while (task != NONE) {
 		uint32_t next = run_rtask(r, task)->next;
 		struct active *a = run_rtask(r, task)->active;
-		if (a && e && error_is_set(e))
-			run_fail(r, a, AF2_CLASS_UNAVAILABLE, -1, 0, e->text);
+		if (a && e && error_is_set(e) && cls != AF2_CLASS_CANCELLED)
+			run_fail(r, a, cls, -1, 0, e->text);
 		else
 			run_asked(r, task);
 		task = next;

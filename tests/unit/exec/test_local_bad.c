@@ -361,19 +361,20 @@ test_free_while_running(void **state)
 
 struct prints_seen {
 	struct bench *b;
-	int count;
+	int count, cls;
 	size_t files;
 	char text[200], problem[1100];
 };
 
 static void
-on_prints(void *arg, const char *text, const char *const *files, size_t n,
+on_prints(void *arg, const char *text, const char *const *files, size_t n, int cls,
 	  const struct error *e)
 {
 	struct prints_seen *s = arg;
 
 	s->count++;
 	s->files = n;
+	s->cls = cls;
 	snprintf(s->text, sizeof(s->text), "%s%s", text, n ? files[0] : "");
 	snprintf(s->problem, sizeof(s->problem), "%s", e ? e->text : "");
 	loop_stop(s->b->loop);
@@ -408,8 +409,10 @@ test_fingerprint(void **state)
 	assert_string_equal(s.problem,
 			    "fingerprint of plugin 'bad': plugin crashed while "
 			    "running: SIGSEGV");
+	assert_int_equal(s.cls, AF2_CLASS_PLUGIN_CRASH);
 	ask(b, &s, "fail");
 	assert_string_equal(s.problem, "fingerprint of plugin 'bad': no such tool");
+	assert_int_equal(s.cls, AF2_CLASS_UNAVAILABLE);
 }
 
 int
