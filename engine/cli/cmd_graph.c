@@ -129,8 +129,8 @@ task_state(const struct run *r, const struct history *h, uint32_t task, const ch
 
 	if (state == T_DONE)
 		return "done";
-	if (t && strcmp(t->state, "done") && strcmp(t->state, "cached"))
-		return t->state;
+	if (t)
+		return strcmp(t->state, "cached") ? t->state : "done";
 	return task_state_name(state == T_READY ? T_WAITING : state);
 }
 

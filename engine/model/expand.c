@@ -197,6 +197,17 @@ expand_list(struct graph *g, uint32_t task, int port, const char *const *names, 
 	*map_put(&g->list_index, &key, sizeof key, NULL) = first << 32 | count;
 }
 
+/* Kept walks: by their node's place in the workflow, then in the order of keeping. */
+static int
+by_rank(const void *a, const void *b, void *arg)
+{
+	const struct graph *g = arg;
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	uint32_t p = g->nodes[g->conts[x].node].rank, q = g->nodes[g->conts[y].node].rank;
+
+	return p != q ? (p < q ? -1 : 1) : x < y ? -1 : x > y;
+}
+
 void
 expand_continue(struct graph *g, uint32_t task)
 {
@@ -209,13 +220,19 @@ expand_continue(struct graph *g, uint32_t task)
 	map_del(&g->cont_index, &task, sizeof task);
 	int state = g->tasks[task].state;
 	int verdict = state == T_DONE || state == T_SKIPPED || state == T_OFF ? V_GO : V_BLOCK;
-	/* All walks first, then the gates: what one walk adds may be gathered with another's. */
-	for (uint32_t c = first; c != NONE; c = g->conts[c].next) {
-		struct graph_cont k = g->conts[c];
+	/* All walks first, then the gates: what one walk adds may be gathered with another's.
+	 * Producers before consumers, whatever the order in which the walks were kept. */
+	struct u32s order = {0};
+	for (uint32_t c = first; c != NONE; c = g->conts[c].next)
+		u32s_push(&order, c);
+	qsort_r(order.v, order.count, sizeof *order.v, by_rank, g);
+	for (size_t i = 0; i < order.count; i++) {
+		struct graph_cont k = g->conts[order.v[i]];
 		memcpy(values, g->vals + k.values,
 		       g->nodes[k.node].var_count * sizeof *values);
 		walk(g, k.node, values, k.depth);
 	}
+	free(order.v);
 	for (uint32_t c = first; c != NONE; c = g->conts[c].next) {
 		struct graph_cont k = g->conts[c];
 		const struct graph_node *n = &g->nodes[k.node];

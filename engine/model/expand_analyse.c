@@ -8,6 +8,8 @@
 #include "model/expand.h"
 #include "model/graph_private.h"
 
+#define TASKS_MAX 1e7 /* of one node */
+
 struct ids {
 	uint32_t *v;
 	size_t count, cap;
@@ -184,7 +186,45 @@ analyse_node(struct workflow *w, int node, struct diags *diags)
 	free(n->all_vars);
 	n->all_vars = vars.v;
 	n->all_var_count = vars.count;
+	if (vars.count > MAX_VARS)
+		diags_add(diags, SEV_ERROR, w->path, n->line, n->name, "gather some of them",
+		          "node '%s' has %zu branch variables, it can have %d", n->name,
+		          vars.count, MAX_VARS);
 	check_depends(w, node, diags);
+}
+
+/* How many values a variable has at most before lists are known. */
+static double
+most_values(const struct workflow *w, uint32_t id)
+{
+	const char *name = intern_text(&w->var_names, id);
+	double least = 0;
+
+	for (size_t i = 0; i < w->node_count; i++)
+		for (size_t k = 0; k < w->nodes[i].var_count; k++) {
+			const struct wf_var *v = &w->nodes[i].vars[k];
+			double count = (double)v->values.count;
+			if (v->kind == VAR_IN || strcmp(v->name, name))
+				continue;
+			if (least == 0 || count < least)
+				least = count;
+		}
+	return least > 0 ? least : 1;
+}
+
+static void
+check_size(struct workflow *w, int node, struct diags *diags)
+{
+	struct wf_node *n = &w->nodes[node];
+	double tasks = 1;
+
+	for (size_t i = 0; i < n->all_var_count; i++)
+		tasks *= most_values(w, n->all_vars[i]);
+	if (tasks > TASKS_MAX)
+		diags_add(diags, SEV_ERROR, w->path, n->line, n->name,
+		          "gather, or expand over less",
+		          "node '%s' would have %.3g tasks, more than %.3g", n->name, tasks,
+		          TASKS_MAX);
 }
 
 int
@@ -193,6 +233,9 @@ expand_analyse(struct workflow *w, struct diags *diags)
 	size_t before = diags->errors;
 
 	for (size_t i = 0; i < w->node_count; i++)
+	{
 		analyse_node(w, w->topo[i], diags);
+		check_size(w, w->topo[i], diags);
+	}
 	return (int)(diags->errors - before);
 }

@@ -149,7 +149,10 @@ graph_new(const struct workflow *w)
 	g->node_counts = xcalloc(w->node_count * T_STATE_COUNT + 1, sizeof *g->node_counts);
 	collect_edges(g);
 	for (size_t i = 0; i < w->node_count; i++)
+	{
+		g->nodes[w->topo[i]].rank = (uint32_t)i;
 		node_sites(g, (uint32_t)w->topo[i]);
+	}
 	return g;
 }
 

@@ -25,6 +25,7 @@ struct graph_node {
 	size_t var_count;
 	int *in, *out;          /* edges */
 	size_t in_count, out_count;
+	uint32_t rank;          /* place in topo order */
 	uint32_t single;        /* the task of a node without variables, or NONE */
 };
 

@@ -237,5 +237,6 @@ graph_producers(const struct graph *g, uint32_t task, int edge, int only_done,
 	for (uint32_t l = g->groups[*at].members; l != NONE; l = g->links[l].next)
 		if (!only_done || g->tasks[g->links[l].target].state == T_DONE)
 			u32s_push(out, g->links[l].target);
-	qsort_r(out->v + first, out->count - first, sizeof *out->v, branch_order, (void *)g);
+	if (out->count > first + 1)
+		qsort_r(out->v + first, out->count - first, sizeof *out->v, branch_order, (void *)g);
 }

@@ -331,6 +331,8 @@ on_state(struct reading *r, const js *event)
 	if (!t || !state[0])
 		return;
 	set_text(&t->state, state);
+	if (strcmp(state, "failed") == 0 || strcmp(state, "skipped") == 0)
+		t->told = t->attempt_count;
 	set_member(&t->why, event, "why");
 	note_key(t, event);
 }
@@ -364,18 +366,16 @@ count_lost(struct history_task *t)
 {
 	size_t n = t->attempt_count;
 
-	while (n > 0 && strcmp(t->attempts[n - 1].outcome, "lost") == 0)
+	while (n > t->told && strcmp(t->attempts[n - 1].outcome, "lost") == 0)
 		n--;
 	t->lost_in_a_row = (int)(t->attempt_count - n);
 }
 
-struct history *
-history_read(const char *run_path, struct error *e)
+static struct history *
+read_history(const char *run_path, int held, struct error *e)
 {
 	struct reading r = {.h = xcalloc(1, sizeof *r.h)};
-	/* Asked first: an engine that ends in between has written its last event
-	 * then. */
-	int held = rundir_is_held(run_path), rc = 0;
+	int rc = 0;
 	char *path = path_join(run_path, "journal");
 
 	r.h->exit = -1;
@@ -394,6 +394,20 @@ history_read(const char *run_path, struct error *e)
 	for (size_t i = 0; i < r.h->task_count; i++)
 		count_lost(&r.h->tasks[i]);
 	return r.h;
+}
+
+struct history *
+history_read(const char *run_path, struct error *e)
+{
+	/* Asked first: an engine that ends in between has written its last event
+	 * then. */
+	return read_history(run_path, rundir_is_held(run_path), e);
+}
+
+struct history *
+history_read_own(const char *run_path, struct error *e)
+{
+	return read_history(run_path, 0, e);
 }
 
 const struct history_task *

@@ -31,6 +31,7 @@ struct history_task {
 	char *key;     /* hex or "" */
 	struct history_attempt *attempts;
 	size_t attempt_count;
+	size_t told;       /* attempts before its last failure: they do not count again */
 	int lost_in_a_row; /* attempts that ended with the engine, at the tail */
 };
 struct history {
@@ -48,6 +49,8 @@ struct history {
 /* Read runs/NAME/journal. NULL with the error set if it cannot be read. A missing
  * journal gives an empty history. */
 struct history *history_read(const char *run_path, struct error *e);
+/* The same by the engine that holds the run, before its first event: what is open was lost. */
+struct history *history_read_own(const char *run_path, struct error *e);
 void history_free(struct history *h);
 const struct history_task *history_task(const struct history *h, const char *label);
 /* Highest attempt number used for a label. */

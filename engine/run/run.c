@@ -31,6 +31,7 @@ open_records(struct run *r, struct error *e)
 	int rc = 0;
 
 	r->first_time = access(journal, F_OK) != 0;
+	r->made_dir = r->write && access(path, F_OK) != 0;
 	if (r->write) {
 		rc = rundir_open(&r->dir, path, e);
 		r->has_dir = rc == 0;
@@ -98,7 +99,7 @@ run_observe(struct run *r, struct run_observer o)
 void
 run_discard(struct run *r)
 {
-	if (!r->first_time || !r->has_dir)
+	if (!r->first_time || !r->made_dir || !r->has_dir)
 		return;
 	journal_close(r->journal);
 	r->journal = NULL;
@@ -168,7 +169,7 @@ run_check(struct run *r, struct diags *diags)
 void
 run_maybe_stop(struct run *r)
 {
-	if (r->running || (r->asking && !r->signal))
+	if (r->running || (r->asking && !r->stopping))
 		return;
 	if (!r->stopping && (r->delayed || sched_waiting(r->sched)))
 		return;
@@ -261,9 +262,13 @@ lost_too_often(struct run *r, uint32_t task)
 	int lost = h && h->lost_in_a_row >= LOST_LIMIT;
 
 	free(label);
-	if (lost)
-		run_settle_bad(r, task, T_FAILED, AF2_CLASS_PLUGIN_CRASH,
-		               "lost together with the engine three times in a row");
+	if (lost) {
+		struct task_options options = {0};
+		struct error e = {0};
+		run_options(r, task, 1, &options, &e);
+		run_fail_finally(r, task, &options, AF2_CLASS_PLUGIN_CRASH,
+		                 "lost together with the engine three times in a row");
+	}
 	return lost;
 }
 
@@ -286,7 +291,9 @@ exit_code(const struct run *r)
 	if (error_is_set(&r->fatal) || r->failed || r->g->counts[T_BLOCKED]
 	    || r->g->counts[T_CANCELLED])
 		return EXIT_FAILED;
-	return r->skipped ? EXIT_SKIPPED : EXIT_DONE;
+	if (r->skipped)
+		return EXIT_SKIPPED;
+	return r->g->counts[T_WAITING] + r->g->counts[T_READY] ? EXIT_FAILED : EXIT_DONE;
 }
 
 static uint64_t
@@ -317,7 +324,7 @@ open_engine(struct run *r, struct error *e)
 	                        .mark = r->dir.id, .bind = r->machine->this_system,
 	                        .free_memory = free_memory, .arg = r};
 
-	r->history = history_read(r->dir.path, e);
+	r->history = history_read_own(r->dir.path, e);
 	if (!r->history || describe(r, r->machine->xml, e))
 		return -1;
 	end_leftovers(r);
@@ -369,7 +376,7 @@ run_execute(struct run *r)
 	store_register_run(r->store, r->dir.path);
 	run_start_event(r);
 	run_early_events(r, 1);
-	sync_records(r); /* whoever finds us dead shall know that we lived */
+	run_write_events(r);
 	loop_on_signal(r->loop, SIGINT, on_signal, r);
 	loop_on_signal(r->loop, SIGTERM, on_signal, r);
 	struct loop_timer *sync = loop_after(r->loop, SYNC_EVERY, SYNC_EVERY, sync_records, r);
@@ -408,6 +415,11 @@ run_close(struct run *r)
 	for (size_t i = 0; i < r->prints.count; i++)
 		if (r->prints.entries[i].key)
 			free((void *)(uintptr_t)r->prints.entries[i].value);
+	for (size_t i = 0; i < r->unprinted.count; i++)
+		if (r->unprinted.entries[i].key)
+			free((void *)(uintptr_t)r->unprinted.entries[i].value);
+	run_asking_free(r);
+	map_free(&r->unprinted);
 	map_free(&r->prints);
 	map_free(&r->asked);
 	map_free(&r->keys);

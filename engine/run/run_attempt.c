@@ -32,17 +32,24 @@ run_again(struct run *r, struct active *a, int attempt)
 	a->attempt = attempt;
 	if (!a->label)
 		a->label = run_label(r, a->task);
-	if (run_options(r, a->task, attempt, &a->options, &e)
-	    || run_key(r, a, attempt, 0, &a->key, &e) < 0) {
-		run_settle_bad(r, a->task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
+	int rc = run_options(r, a->task, attempt, &a->options, &e);
+	if (rc == 0)
+		rc = run_key(r, a, attempt, 1, &a->key, &e);
+	if (rc == 0)
+		return; /* asked; run_asked goes on */
+	if (rc < 0) {
+		run_fail(r, a, rc == -2 ? a->print_class : AF2_CLASS_PERMANENT, -1, 0,
+		         e.text);
 		return;
 	}
+	if (run_follow(r, a))
+		return;
 	if (attempt > 1)
 		clamp(r->machine, &a->options);
 	struct request q = {.cpus = a->options.cpus, .cpus_cap = a->options.cpus_cap,
 	                    .gpus = a->options.gpus, .memory = a->options.memory};
 	if (sched_possible(r->sched, &q, &e)) {
-		run_settle_bad(r, a->task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
+		run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
 		return;
 	}
 	a->queued = 1;
@@ -72,6 +79,8 @@ spec_inputs(struct run *r, uint32_t task, struct arena *arena, struct exec_spec 
 				.node = r->w->nodes[r->g->tasks[items.v[i].task].node].name};
 			run_branch(r, items.v[i].task, arena, &x->branch_count,
 			           &x->branch_names, &x->branch_values);
+			if (n->inputs[p].cardinality != AF2_MANY)
+				x->branch_count = 0; /* not in the key */
 			if (res->values) {
 				char *text = js_dump(res->values, 0);
 				x->values = arena_strdup(arena, text);
@@ -140,6 +149,34 @@ news(void *arg, double fraction, int level, const char *text)
 	}
 }
 
+/* A hint that is not there costs a warning. */
+static void
+note_hints(struct run *r, struct active *a)
+{
+	struct u32s all = {0};
+	size_t count;
+	const int *in = graph_in_edges(r->g, r->g->tasks[a->task].node, &count);
+
+	for (size_t k = 0; k < count; k++) {
+		const struct wf_edge *e = &r->w->edges[in[k]];
+		if (e->order || !(r->w->nodes[e->to].inputs[e->to_port].flags & AF2_PORT_HINT))
+			continue;
+		graph_producers(r->g, a->task, in[k], 0, &all);
+	}
+	for (size_t i = 0; i < all.count; i++) {
+		int state = r->g->tasks[all.v[i]].state;
+		struct str text = {0};
+		if (state == T_DONE)
+			continue;
+		str_add(&text, "goes on without the hint of ");
+		graph_label(r->g, all.v[i], &text);
+		str_printf(&text, ", which is %s", task_state_name(state));
+		news(a, 0, AF2_WARN, text.s);
+		str_free(&text);
+	}
+	free(all.v);
+}
+
 static int
 start(struct run *r, struct active *a, struct error *e)
 {
@@ -178,6 +215,7 @@ start(struct run *r, struct active *a, struct error *e)
 		a->gpu_ids = gpus.s && *gpus.s ? xstrdup(gpus.s) : NULL;
 		a->started = loop_now();
 		start_event(r, a, &spec.slot);
+		note_hints(r, a);
 		graph_set_state(r->g, a->task, T_RUNNING);
 		r->running++;
 		a->a = pool_run(r->pool, &spec, ended, news, a);
@@ -208,6 +246,7 @@ run_start_ready(struct run *r)
 		graph_set_state(r->g, task, T_WAITING);
 		run_drop_active(r, task);
 	}
+	run_write_events(r); /* whoever finds us dead shall know what was under way */
 	run_maybe_stop(r);
 }
 
@@ -331,8 +370,8 @@ retry_delay(const struct active *a)
 }
 
 /* A failure that is final: this task's policy, then that of each that shares the key. */
-static void
-final_failure(struct run *r, uint32_t task, const struct task_options *o, int cls,
+void
+run_fail_finally(struct run *r, uint32_t task, const struct task_options *o, int cls,
               const char *message)
 {
 	run_settle_bad(r, task, o->on_failure == FAIL_SKIP ? T_SKIPPED : T_FAILED, cls, message);
@@ -366,21 +405,30 @@ run_fail(struct run *r, struct active *a, int cls, int status, int signal,
 		js_set_int(event, "attempt", a->number + 1);
 		js_set_real(event, "delay", delay);
 		run_event(r, event);
-		run_tell(r, NEWS_RETRY, "%s: attempt %d failed: %s: %s; tried again", a->label,
-		         a->number, class_name(cls), message);
+		if (a->number)
+			run_tell(r, NEWS_RETRY, "%s: attempt %d failed: %s: %s; tried again",
+			         a->label, a->number, class_name(cls), message);
+		else
+			run_tell(r, NEWS_RETRY, "%s: %s: %s; tried again", a->label,
+			         class_name(cls), message);
 		graph_set_state(r->g, task, T_READY);
 		r->delayed++;
 		a->delay = loop_after(r->loop, delay, 0, retry_now, a);
 		return;
 	}
 	struct task_options options = a->options;
-	final_failure(r, task, &options, cls, message);
+	int attempt = a->attempt;
+	run_fail_finally(r, task, &options, cls, message);
 	while (f != NONE) {
 		uint32_t next = run_rtask(r, f)->next;
-		struct task_options own = options;
+		struct active *own = run_active(r, f);
 		struct error e = {0};
-		run_options(r, f, 1, &own, &e);
-		final_failure(r, f, &own, cls, message);
+		own->attempt = attempt; /* it was its attempt too */
+		if (!own->label)
+			own->label = run_label(r, f);
+		if (run_options(r, f, attempt, &own->options, &e))
+			run_options(r, f, 1, &own->options, &e);
+		run_fail(r, own, cls, status, signal, message);
 		f = next;
 	}
 }
@@ -412,7 +460,13 @@ ended(void *arg, const struct exec_result *x)
 	} else if (x->outcome == AF2_SKIP) {
 		end_event(r, a, x, "skipped");
 		drop_dirs(a);
-		run_settle_bad(r, a->task, T_SKIPPED, 0, x->message);
+		uint32_t task = a->task, f = a->followers;
+		run_settle_bad(r, task, T_SKIPPED, 0, x->message);
+		while (f != NONE) {
+			uint32_t next = run_rtask(r, f)->next;
+			run_settle_bad(r, f, T_SKIPPED, 0, x->message);
+			f = next;
+		}
 	} else if (x->cls == AF2_CLASS_CANCELLED) {
 		end_event(r, a, x, "cancelled");
 		drop_dirs(a);

@@ -80,6 +80,15 @@ run_tell(struct run *r, enum run_news kind, const char *format, ...)
 }
 
 void
+run_write_events(struct run *r)
+{
+	struct error e = {0};
+
+	if (journal_flush(r->journal, 0, &e))
+		run_fatal(r, &e);
+}
+
+void
 run_fatal(struct run *r, const struct error *e)
 {
 	if (!error_is_set(&r->fatal)) {

@@ -76,10 +76,31 @@ fingerprint_id(const struct stage *s, const struct task_params *params, struct d
 }
 
 struct asking {
+	struct asking *next;
 	struct run *r;
 	struct digest id;
 	char *work_dir;
 };
+
+static void
+asking_drop(struct asking *q)
+{
+	struct asking **at = &q->r->askings;
+
+	while (*at && *at != q)
+		at = &(*at)->next;
+	if (*at)
+		*at = q->next;
+	free(q->work_dir);
+	free(q);
+}
+
+void
+run_asking_free(struct run *r)
+{
+	while (r->askings)
+		asking_drop(r->askings);
+}
 
 /* The answer goes to every task that waits for it; they are chained by `next`. */
 static void
@@ -96,18 +117,16 @@ asked(void *arg, const char *text, const char *const *files, size_t file_count, 
 		store_fingerprint_put(r->store, &q->id, text, files, file_count);
 		*map_put(&r->prints, &q->id, sizeof q->id, NULL) =
 			(uint64_t)(uintptr_t)xstrdup(text);
+	} else { /* its class is the first character */
+		*map_put(&r->unprinted, &q->id, sizeof q->id, NULL) =
+			(uint64_t)(uintptr_t)xasprintf("%c%s", 'A' + cls, e->text);
 	}
 	while (task != NONE) {
 		uint32_t next = run_rtask(r, task)->next;
-		struct active *a = run_rtask(r, task)->active;
-		if (a && e && error_is_set(e) && cls != AF2_CLASS_CANCELLED)
-			run_fail(r, a, cls, -1, 0, e->text);
-		else
-			run_asked(r, task);
+		run_asked(r, task);
 		task = next;
 	}
-	free(q->work_dir);
-	free(q);
+	asking_drop(q);
 	run_pump(r);
 	if (r->asking == 0) /* tasks that wait for an answer share the cores too */
 		run_start_ready(r);
@@ -130,19 +149,23 @@ ask(struct run *r, struct active *a, const struct stage *s, const struct task_pa
 	struct asking *q = xcalloc(1, sizeof *q);
 	struct exec_param *list = xcalloc(params->count + 1, sizeof *list);
 	*q = (struct asking){.r = r, .id = *id};
-	store_attempt_dirs(r->store, 0, &none, &q->work_dir, &e);
+	if (store_attempt_dirs(r->store, 0, &none, &q->work_dir, &e) == 0)
+		free(none);
 	for (size_t i = 0; i < params->count; i++)
 		list[i] = (struct exec_param){params->items[i].name, params->items[i].value,
 		                              params->items[i].def->flags};
+	q->next = r->askings;
+	r->askings = q;
 	r->asking++;
 	pool_fingerprint(r->pool, s, list, params->count, q->work_dir, asked, q);
 	free(list);
 }
 
-/* 1: text known; 0: asked, or must be asked; */
+/* 1: text known; 0: asked, or must be asked; -2: it failed. */
 static int
 fingerprint(struct run *r, struct active *a, const struct stage *s,
-            const struct task_params *params, int may_ask, const char **text)
+            const struct task_params *params, int may_ask, const char **text,
+            struct error *e)
 {
 	struct digest id;
 
@@ -157,6 +180,13 @@ fingerprint(struct run *r, struct active *a, const struct stage *s,
 	if (known) {
 		*text = (const char *)(uintptr_t)*known;
 		return 1;
+	}
+	uint64_t *why = map_get(&r->unprinted, &id, sizeof id);
+	if (why) {
+		const char *said = (const char *)(uintptr_t)*why;
+		a->print_class = said[0] - 'A';
+		error_set(e, "%s", said + 1);
+		return -2;
 	}
 	if (may_ask)
 		ask(r, a, s, params, &id);
@@ -186,6 +216,8 @@ key_of_inputs(struct run *r, uint32_t task)
 			struct digest vd;
 			size_t count;
 			run_branch(r, items.v[i].task, &arena, &count, &names, &values);
+			if (port->cardinality != AF2_MANY)
+				count = 0;
 			result_values_digest(res, &vd);
 			key_item(r->key, &items.v[i].output->digest, res->values ? &vd : NULL,
 			         count, names, values);
@@ -214,7 +246,7 @@ key_with(struct run *r, struct active *a, const struct task_params *params, int 
 	const char *print = "";
 
 	if (n->stage->has_fingerprint) {
-		int rc = fingerprint(r, a, n->stage, params, may_ask, &print);
+		int rc = fingerprint(r, a, n->stage, params, may_ask, &print, e);
 		if (rc <= 0)
 			return rc;
 	}

@@ -34,6 +34,7 @@ struct active {
 	char *label;
 	uint32_t followers;   /* first task with the same key, or NONE */
 	int queued;           /* waits in the scheduler */
+	int print_class;      /* why its fingerprint failed */
 	char *fingerprint;    /* text, once known */
 };
 
@@ -74,6 +75,8 @@ struct run {
 	size_t task_cap;
 	struct map keys;        /* key digest -> task that executes it */
 	struct map prints;      /* fingerprint id -> text pointer */
+	struct map unprinted;   /* fingerprint id -> why it failed in this run */
+	struct asking *askings; /* questions under way */
 	struct map asked;       /* fingerprint id -> first task that waits for it */
 	struct u32s missing;    /* ready, no result, before the machine is loaded */
 	size_t *cached;         /* per node */
@@ -87,6 +90,7 @@ struct run {
 	int executing;          /* phase: 0 looking up, 1 executing */
 	int write;              /* 0: nothing may be created (check) */
 	int first_time;         /* the run directory is new */
+	int made_dir;           /* its folder too: this run made it */
 	int stopping;           /* no new starts */
 	int signal;             /* SIGINT or SIGTERM that ended the run */
 	int aborted;
@@ -126,7 +130,8 @@ const struct task_params *run_params(struct run *r, uint32_t task, int attempt,
                                      struct error *e);
 
 /* run_key.c: the key of an attempt. 1: *key set; 0: a fingerprint must be asked for first
- * (`may_ask` starts it and calls run_asked later); -1 with the error set. */
+ * (`may_ask` starts it and calls run_asked later); -1 with the error set; -2 with the error set:
+ * its fingerprint failed. */
 int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest *key,
             struct error *e);
 
@@ -134,6 +139,11 @@ int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct di
 void run_pump(struct run *r);            /* fresh, ready, settled tasks, until nothing moves */
 void run_take(struct run *r, uint32_t task); /* a ready task: look up, or queue */
 void run_asked(struct run *r, uint32_t task); /* its fingerprint is known */
+void run_asking_free(struct run *r);
+struct active *run_active(struct run *r, uint32_t task); /* a new one */
+int run_follow(struct run *r, struct active *a);
+/* Followers of a leader that ends without a word on their work: each looks for itself. */
+void run_leave(struct run *r, uint32_t followers);
 void run_settle_done(struct run *r, uint32_t task, struct result *result, int cached);
 void run_settle_bad(struct run *r, uint32_t task, int state, int cls, const char *message);
 void run_drop_active(struct run *r, uint32_t task);
@@ -144,6 +154,9 @@ void run_start_ready(struct run *r);     /* hand out slots */
 void run_again(struct run *r, struct active *a, int attempt); /* queue this attempt */
 void run_fail(struct run *r, struct active *a, int cls, int status, int signal,
               const char *message);
+/* A failure that is final, by the task's policy. */
+void run_fail_finally(struct run *r, uint32_t task, const struct task_options *o, int cls,
+                      const char *message);
 
 /* run_publish.c */
 /* Links and results/ of a done task. */
@@ -157,6 +170,7 @@ void run_tell(struct run *r, enum run_news kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void run_early_events(struct run *r, int write);
 void run_flush_events(struct run *r);
+void run_write_events(struct run *r); /* to the kernel, not to the disk */
 void run_fatal(struct run *r, const struct error *e);
 /* run.c: end the loop when nothing is under way any more. */
 void run_maybe_stop(struct run *r);

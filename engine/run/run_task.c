@@ -23,8 +23,8 @@ run_rtask(struct run *r, uint32_t task)
 	return &r->tasks[task];
 }
 
-static struct active *
-active_new(struct run *r, uint32_t task)
+struct active *
+run_active(struct run *r, uint32_t task)
 {
 	struct active *a = xcalloc(1, sizeof *a);
 
@@ -118,14 +118,16 @@ run_settle_done(struct run *r, uint32_t task, struct result *result, int cached)
 
 	run_drop_active(r, task);
 	done_one(r, task, result, cached);
+	run_leave(r, f);
+}
+
+/* A result of a key of theirs stands now, or they go on by themselves. */
+void
+run_leave(struct run *r, uint32_t f)
+{
 	while (f != NONE) {
 		uint32_t next = run_rtask(r, f)->next;
-		struct result *copy = NULL;
-		if (store_lookup(r->store, &result->key, &copy) == 1)
-			done_one(r, f, copy, 1);
-		else
-			run_settle_bad(r, f, T_FAILED, AF2_CLASS_TRANSIENT,
-			               "the shared result has vanished from the store");
+		run_take(r, f);
 		f = next;
 	}
 }
@@ -202,13 +204,16 @@ fail_items(struct run *r, uint32_t task, int port, size_t have)
 {
 	const struct stage_port *p =
 		&r->w->nodes[r->g->tasks[task].node].inputs[port];
+	struct task_options options = {0};
+	struct error e = {0};
 	struct str text = {0};
 
 	str_printf(&text, "input '%s' has %zu item%s, it takes %s%u", p->name, have,
 	           have == 1 ? "" : "s", p->cardinality == AF2_MANY ? "at least " : "",
 	           p->cardinality == AF2_MANY ? p->min : 1);
 	missing_branches(r, task, port, &text);
-	run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, text.s);
+	run_options(r, task, 1, &options, &e);
+	run_fail_finally(r, task, &options, AF2_CLASS_PERMANENT, text.s);
 	str_free(&text);
 	return 1;
 }
@@ -241,8 +246,8 @@ check_items(struct run *r, uint32_t task)
 	return settled;
 }
 
-/* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set; 2: not known
- * yet. *key is the first attempt's. */
+/* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set; -2: its
+ * fingerprint failed; 2: not known yet. The key kept is that of the attempt to be made. */
 static int
 look_up(struct run *r, struct active *a, struct error *e)
 {
@@ -251,14 +256,18 @@ look_up(struct run *r, struct active *a, struct error *e)
 
 	if (!r->store)
 		return 2;
-	for (int n = 1; n <= last; n++) {
+	for (int n = a->attempt; n <= last; n++) {
 		struct digest key;
 		int rc = run_key(r, a, n, r->executing, &key, e);
+		if (rc == -2 && n > a->attempt) {
+			*e = (struct error){0};
+			continue; /* it may not come to that attempt */
+		}
 		if (rc < 0)
-			return -1;
+			return rc;
 		if (rc == 0)
 			return 2;
-		if (n == 1)
+		if (n == a->attempt)
 			a->key = key;
 		if (store_lookup(r->store, &key, &result) == 1) {
 			run_settle_done(r, a->task, result, 1);
@@ -269,8 +278,8 @@ look_up(struct run *r, struct active *a, struct error *e)
 }
 
 /* Another task of this run has the same key: wait for it. */
-static int
-follow(struct run *r, struct active *a)
+int
+run_follow(struct run *r, struct active *a)
 {
 	int added;
 	uint64_t *leader = map_put(&r->keys, &a->key, sizeof a->key, &added);
@@ -284,7 +293,11 @@ follow(struct run *r, struct active *a)
 		*leader = a->task;
 		return 0;
 	}
-	run_rtask(r, a->task)->next = lead->followers;
+	uint32_t *end = &a->followers;
+	while (*end != NONE)
+		end = &run_rtask(r, *end)->next;
+	*end = lead->followers;
+	run_rtask(r, a->task)->next = a->followers;
 	lead->followers = a->task;
 	run_drop_active(r, a->task);
 	return 1;
@@ -307,12 +320,12 @@ take(struct run *r, struct active *a)
 	}
 	if (rc == 2)
 		return; /* asked; run_asked goes on */
-	if (rc < 0) {
-		run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
-		return;
-	}
-	if (!follow(r, a))
-		run_again(r, a, 1);
+	if (rc == -2)
+		run_fail(r, a, a->print_class, -1, 0, e.text);
+	else if (rc < 0)
+		run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
+	else
+		run_again(r, a, a->attempt);
 }
 
 void
@@ -323,7 +336,7 @@ run_take(struct run *r, uint32_t task)
 
 	if (check_items(r, task))
 		return;
-	a = active_new(r, task);
+	a = run_active(r, task);
 	if (run_options(r, task, 1, &a->options, &e)) {
 		run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
 		return;
