@@ -190,6 +190,8 @@ view_sources = \
 	engine/view/graph_draw_spawn.c \
 	engine/view/live.c \
 	engine/view/live.h \
+	engine/view/picture.c \
+	engine/view/picture.h \
 	engine/view/progress.c \
 	engine/view/progress.h \
 	engine/view/progress_block.c \

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * af2flow graph: a workflow, or a run with its tasks coloured by state, as DOT or SVG.
- *
- * Of a run each task is drawn, but a node with more than MANY tasks is one box that counts them.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/json.h"
@@ -15,247 +13,24 @@
 #include "cli/cli.h"
 #include "record/history.h"
 #include "record/rundir.h"
-#include "view/graph_dot.h"
 #include "view/graph_draw.h"
+#include "view/picture.h"
 
-#define MANY 16           /* tasks of one node that are drawn one by one */
 #define DRAW_TIMEOUT 60.0 /* seconds for the layout */
 
-struct picture {
-	struct arena arena;
-	struct pic_node *nodes;
-	size_t node_count, node_cap;
-	struct pic_edge *edges;
-	size_t edge_count, edge_cap;
-	struct map seen_edges;
-};
-
-static size_t
-add_node(struct picture *p, const char *id, const char *label, const char *state,
-         const char *detail)
-{
-	GROW(p->nodes, p->node_count, p->node_cap);
-	p->nodes[p->node_count] = (struct pic_node){
-		.id = arena_strdup(&p->arena, id), .label = arena_strdup(&p->arena, label),
-		.state = arena_strdup(&p->arena, state), .detail = arena_strdup(&p->arena, detail)};
-	return p->node_count++;
-}
-
-static void
-add_edge(struct picture *p, size_t from, size_t to, int dashed)
-{
-	size_t key[2] = {from, to};
-	int added;
-
-	map_put(&p->seen_edges, key, sizeof key, &added);
-	if (!added)
-		return;
-	GROW(p->edges, p->edge_count, p->edge_cap);
-	p->edges[p->edge_count++] = (struct pic_edge){.from = from, .to = to, .dashed = dashed};
-}
-
-static void
-picture_free(struct picture *p)
-{
-	free(p->nodes);
-	free(p->edges);
-	map_free(&p->seen_edges);
-	arena_free(&p->arena);
-}
-
-/* --- of a workflow ----------------------------------------------------------------------- */
-
-static const char *
-option(const struct wf_node *n, const char *name)
-{
-	for (size_t i = 0; i < n->option_count; i++)
-		if (!strcmp(n->options[i].name, name))
-			return n->options[i].value;
-	return "";
-}
-
-/* How many values a variable has where it is introduced; 0 if only a run can tell. */
-static size_t
-value_count(const struct workflow *w, const char *name)
-{
-	for (size_t i = 0; i < w->node_count; i++)
-		for (size_t k = 0; k < w->nodes[i].var_count; k++)
-			if (!strcmp(w->nodes[i].vars[k].name, name))
-				return w->nodes[i].vars[k].values.count;
-	return 0;
-}
-
-/* Order and hint edges are drawn dashed. */
 static int
-is_soft(const struct workflow *w, const struct wf_edge *e)
+give(const struct cli *o, struct str *dot)
 {
-	return e->order || w->nodes[e->to].inputs[e->to_port].flags & AF2_PORT_HINT;
-}
-
-static void
-picture_workflow(struct picture *p, const struct workflow *w)
-{
-	for (size_t i = 0; i < w->node_count; i++) {
-		const struct wf_node *n = &w->nodes[i];
-		struct str detail = {0};
-		if (strcmp(n->name, n->stage->id))
-			str_add(&detail, n->stage->id);
-		for (size_t k = 0; k < n->all_var_count; k++) {
-			const char *name = intern_text(&w->var_names, n->all_vars[k]);
-			size_t count = value_count(w, name);
-			str_printf(&detail, "%sfor each %s", detail.len ? "\n" : "", name);
-			if (count)
-				str_printf(&detail, " (%zu)", count);
-		}
-		if (*option(n, "when"))
-			str_printf(&detail, "%swhen %s", detail.len ? "\n" : "",
-			           option(n, "when"));
-		add_node(p, n->name, n->name, "", detail.s ? detail.s : "");
-		str_free(&detail);
-	}
-	for (size_t k = 0; k < w->edge_count; k++)
-		add_edge(p, (size_t)w->edges[k].from, (size_t)w->edges[k].to,
-		         is_soft(w, &w->edges[k]));
-}
-
-/* --- of a run ---------------------------------------------------------------------------- */
-
-/* A task's state for the picture: what its result says, else what the journal says. */
-static const char *
-task_state(const struct run *r, const struct history *h, uint32_t task, const char *label)
-{
-	const struct history_task *t = history_task(h, label);
-	int state = run_graph(r)->tasks[task].state;
-
-	if (state == T_DONE)
-		return "done";
-	if (t)
-		return strcmp(t->state, "cached") ? t->state : "done";
-	return task_state_name(state == T_READY ? T_WAITING : state);
-}
-
-static void
-picture_tasks(struct picture *p, const struct run *r, const struct history *h, uint32_t node,
-              size_t *pic_of)
-{
-	const struct graph *g = run_graph(r);
-	struct str label = {0}, branch = {0};
-
-	for (uint32_t t = 0; t < g->task_count; t++) {
-		if (g->tasks[t].node != node)
-			continue;
-		str_reset(&label);
-		str_reset(&branch);
-		graph_label(g, t, &label);
-		graph_branch(g, t, &branch);
-		const struct history_task *past = history_task(h, label.s);
-		struct str detail = {0};
-		str_add(&detail, branch.s ? branch.s : "");
-		if (past && past->attempt_count > 1)
-			str_printf(&detail, "%s%zu attempts", detail.len ? ", " : "",
-			           past->attempt_count);
-		pic_of[t] = add_node(p, label.s, g->w->nodes[node].name,
-		                     task_state(r, h, t, label.s), detail.s ? detail.s : "");
-		str_free(&detail);
-	}
-	str_free(&label);
-	str_free(&branch);
-}
-
-/* One box for a node of many tasks, coloured by the worst of their states. */
-static void
-picture_box(struct picture *p, const struct run *r, const struct history *h, uint32_t node,
-            size_t *pic_of)
-{
-	static const char *const worst[] = {"failed", "blocked", "lost", "cancelled", "running",
-	                                    "waiting", "skipped", "off", "done"};
-	enum { STATES = sizeof worst / sizeof *worst };
-	const struct graph *g = run_graph(r);
-	size_t counts[STATES] = {0};
-	struct str label = {0}, detail = {0};
-	const char *state = "";
-	size_t states = 0, total = 0;
-	size_t pic = add_node(p, g->w->nodes[node].name, "", "", "");
-
-	for (uint32_t t = 0; t < g->task_count; t++) {
-		if (g->tasks[t].node != node)
-			continue;
-		str_reset(&label);
-		graph_label(g, t, &label);
-		const char *s = task_state(r, h, t, label.s);
-		for (size_t k = 0; k < STATES; k++)
-			counts[k] += !strcmp(worst[k], s);
-		pic_of[t] = pic;
-	}
-	for (size_t k = 0; k < STATES; k++) {
-		if (!counts[k])
-			continue;
-		if (!*state)
-			state = worst[k];
-		str_printf(&detail, "%s%zu %s", detail.len ? ", " : "", counts[k], worst[k]);
-		total += counts[k];
-		states++;
-	}
-	p->nodes[pic].label = total ? arena_printf(&p->arena, "%s (%zu)",
-	                                           g->w->nodes[node].name, total)
-	                            : arena_strdup(&p->arena, g->w->nodes[node].name);
-	p->nodes[pic].state = state;
-	if (states > 1)
-		p->nodes[pic].detail = arena_strdup(&p->arena, detail.s);
-	str_free(&label);
-	str_free(&detail);
-}
-
-static void
-picture_run(struct picture *p, const struct run *r, const struct history *h)
-{
-	const struct graph *g = run_graph(r);
-	size_t *pic_of = xcalloc(g->task_count + 1, sizeof *pic_of);
-	struct u32s producers = {0};
-
-	for (uint32_t n = 0; n < g->w->node_count; n++) {
-		size_t count = 0;
-		for (int s = 0; s < T_STATE_COUNT; s++)
-			count += g->node_counts[(size_t)n * T_STATE_COUNT + (size_t)s];
-		if (!g->w->nodes[n].selected)
-			continue;
-		if (count > MANY || count == 0)
-			picture_box(p, r, h, n, pic_of);
-		else
-			picture_tasks(p, r, h, n, pic_of);
-	}
-	for (uint32_t t = 0; t < g->task_count; t++) {
-		size_t count;
-		const int *in = graph_in_edges(g, g->tasks[t].node, &count);
-		for (size_t k = 0; k < count; k++) {
-			producers.count = 0;
-			graph_producers(g, t, in[k], 0, &producers);
-			for (size_t i = 0; i < producers.count; i++)
-				add_edge(p, pic_of[producers.v[i]], pic_of[t],
-				         is_soft(g->w, &g->w->edges[in[k]]));
-		}
-	}
-	free(producers.v);
-	free(pic_of);
-}
-
-/* --- the command ------------------------------------------------------------------------- */
-
-static int
-give(const struct cli *o, const struct picture *p, const char *title)
-{
-	struct str dot = {0};
 	struct error e = {0};
 	int rc = EXIT_DONE;
 
-	graph_dot(&dot, title, p->nodes, p->node_count, p->edges, p->edge_count);
 	if (o->dot || !o->svg)
-		fputs(dot.s, stdout);
-	if (o->svg && graph_draw_svg(dot.s, o->svg, DRAW_TIMEOUT, &e)) {
+		fputs(dot->s, stdout);
+	if (o->svg && graph_draw_svg(dot->s, o->svg, DRAW_TIMEOUT, &e)) {
 		log_error_object(&e);
 		rc = EXIT_FAILED;
 	}
-	str_free(&dot);
+	str_free(dot);
 	return rc;
 }
 
@@ -264,23 +39,22 @@ graph_of_workflow(struct cli *o)
 {
 	struct session s;
 	struct diags d = {0};
-	struct picture p = {0};
+	struct str dot = {0};
 	int rc = EXIT_USAGE;
 
 	o->c.workflow = o->args[0];
 	if (session_open(&s, &o->c, &d) == 0) {
-		picture_workflow(&p, s.w);
-		rc = give(o, &p, s.w->name);
+		picture_workflow(&dot, s.w);
+		rc = give(o, &dot);
 	}
 	cli_report(&d);
-	picture_free(&p);
 	session_close(&s);
 	return rc;
 }
 
 /* The parameters of a run become settings, unless the command line says otherwise. */
 static void
-settings_of_run(struct cli *o, const js *meta)
+settings_of_run(struct cli *o, const js *meta, const char *copy)
 {
 	const js *params = js_get(meta, "params");
 	void *it = NULL;
@@ -295,6 +69,8 @@ settings_of_run(struct cli *o, const js *meta)
 	o->c.settings = o->settings;
 	o->c.setting_count = o->setting_count;
 	o->c.workflow = js_get_text(meta, "workflow", "");
+	if (access(o->c.workflow, R_OK) < 0)
+		o->c.workflow = copy; /* it has moved: the run's own copy */
 	o->c.cwd = js_get_text(meta, "cwd", NULL);
 	if (!o->c.store)
 		o->c.store = js_get_text(meta, "store", NULL);
@@ -306,21 +82,20 @@ draw_run(struct cli *o, const char *path)
 	struct session s;
 	struct diags d = {0};
 	struct error e = {0};
-	struct picture p = {0};
+	struct str dot = {0};
 	struct history *h = history_read(path, &e);
 	struct run *r = NULL;
 	int rc = EXIT_USAGE;
 
 	o->c.run_dir = path;
 	if (session_open(&s, &o->c, &d) == 0 && h && (r = run_open(&s, 0, NULL, &e))) {
-		picture_run(&p, r, h);
-		rc = give(o, &p, s.w->name);
+		picture_run(&dot, r, h);
+		rc = give(o, &dot);
 	}
 	cli_report(&d);
 	if (error_is_set(&e))
 		log_error_object(&e);
 	run_close(r);
-	picture_free(&p);
 	session_close(&s);
 	history_free(h);
 	return rc;
@@ -341,8 +116,10 @@ graph_of_run(struct cli *o)
 	if (!meta) {
 		log_error("'%s' is not the directory of a run: it has no meta.json", dir.path);
 	} else {
-		settings_of_run(o, meta);
+		char *copy = path_join(dir.path, "workflow.dot");
+		settings_of_run(o, meta, copy);
 		rc = draw_run(o, dir.path);
+		free(copy);
 	}
 	js_free(meta);
 	rundir_close(&dir);

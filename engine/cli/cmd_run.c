@@ -10,7 +10,11 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "view/graph_draw.h"
 #include "view/live.h"
+#include "view/picture.h"
+
+#define DRAW_TIMEOUT 10.0 /* seconds for the layout of graph.svg */
 
 /* The ranking table of the field's workflows, if the run has one. */
 static void
@@ -83,6 +87,21 @@ print_summary(const struct run *r, int executed, int rc)
 		printf("more: af2flow status %s\n", run_path(r));
 }
 
+/* graph.svg beside the journal. Not having it is no failure of the run. */
+static void
+leave_picture(const struct run *r)
+{
+	struct str dot = {0};
+	struct error e = {0};
+	char *path = path_join(run_path(r), "graph.svg");
+
+	picture_run(&dot, r, NULL);
+	if (graph_draw_svg(dot.s, path, DRAW_TIMEOUT, &e))
+		log_warning("no picture of the run: %s", e.text);
+	str_free(&dot);
+	free(path);
+}
+
 static int
 execute(struct session *s, struct run *r, struct cli *o, struct diags *d)
 {
@@ -103,6 +122,7 @@ execute(struct session *s, struct run *r, struct cli *o, struct diags *d)
 	run_observe(r, live_observer(live));
 	int rc = run_execute(r);
 	live_end(live);
+	leave_picture(r);
 	print_summary(r, 1, rc);
 	return rc;
 }

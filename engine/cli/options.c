@@ -16,7 +16,8 @@
 enum option_id {
 	O_PARAM = 'p', O_HELP = 'h', O_QUIET = 'q',
 	O_UNTIL = 256, O_RUN_DIR, O_STORE, O_CPUS, O_GPUS, O_MEMORY, O_TOPOLOGY, O_PLUGIN_DIR,
-	O_CONFIG, O_KEEP_GOING, O_JSON, O_ATTEMPT, O_STDOUT, O_STDERR, O_SVG, O_DOT
+	O_CONFIG, O_KEEP_GOING, O_JSON, O_ATTEMPT, O_STDOUT, O_STDERR, O_SVG, O_DOT,
+	O_VERSION
 };
 
 static const struct option_row {
@@ -44,6 +45,7 @@ static const struct option_row {
 	{"svg", "FILE", O_SVG, OPT_PICTURE, "draw it as SVG into FILE"},
 	{"dot", NULL, O_DOT, OPT_PICTURE, "print it as DOT (the default)"},
 	{"help", NULL, O_HELP, 0, "-h: this text"},
+	{"version", NULL, O_VERSION, 0, "the version"},
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
@@ -189,6 +191,8 @@ cli_parse(const struct command *c, int argc, char **argv, struct cli *o)
 			rc = usage_error(c, "'af2flow %s' takes no option --%s", c->name, row->name);
 		else if (id == O_HELP)
 			print_help(c), rc = EXIT_DONE;
+		else if (id == O_VERSION)
+			printf("af2flow %s\n", PACKAGE_VERSION), rc = EXIT_DONE;
 		else
 			rc = take(c, o, id, optarg);
 	}

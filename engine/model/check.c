@@ -197,6 +197,32 @@ check_limits(const struct checker *k, const struct task_options *o, const char *
 	return 0;
 }
 
+/* Resources that a retry names outright ("2x" ends at the machine by itself). */
+static int
+check_retry_limits(const struct checker *k, struct combos *c, const char **attr,
+		   struct error *e)
+{
+	static const char *const names[] = {"cpus", "gpus", "memory"};
+	const struct wf_node *n = &k->w->nodes[k->node];
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof names / sizeof *names; i++) {
+		const struct wf_text *t = find_text(n->retries, n->retry_count, names[i]);
+		struct task_options o, one = {0};
+
+		if (!t || ends_with(t->value, "x") ||
+		    task_options_resolve(k->w, k->node, 2, combos_lookup, c, &o, e) < 0)
+			continue;
+		one.cpus = i == 0 ? o.cpus : 0;
+		one.gpus = i == 1 ? o.gpus : 0;
+		one.memory = i == 2 ? o.memory : 0;
+		rc = check_limits(k, &one, attr, e);
+		if (rc < 0)
+			*attr = names[i];
+	}
+	return rc;
+}
+
 static void
 check_options(struct checker *k)
 {
@@ -216,7 +242,9 @@ check_options(struct checker *k)
 
 		if (task_options_resolve(k->w, k->node, 1, combos_lookup, &c, &o, &e) ==
 			    0 &&
-		    (!o.when || !k->limits || check_limits(k, &o, &attr, &e) == 0))
+		    (!o.when || !k->limits ||
+		     (check_limits(k, &o, &attr, &e) == 0 &&
+		      check_retry_limits(k, &c, &attr, &e) == 0)))
 			continue;
 		say(k, attr, &c, &e);
 		break;

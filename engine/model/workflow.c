@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/str.h"
+#include "model/expand.h"
 #include "model/workflow_parts.h"
 
 char *
@@ -65,6 +66,8 @@ load_steps(struct loader *l)
 	load_order(l);
 	if (!l->unsure)
 		load_scope(l);
+	if (!l->unsure)
+		expand_analyse(l->w, l->diags);
 	load_options(l);
 }
 

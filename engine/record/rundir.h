@@ -61,6 +61,9 @@ int rundir_publish(struct rundir *d, const char *from, const char *relative, int
 /* Write a text file results/NAME if it differs. */
 int rundir_result_text(struct rundir *d, const char *name, const char *text,
 		       struct error *e);
+/* Take away the files of results/ that an earlier run published and this one, which must be
+ * complete, has not: branches that are gone. Files that someone changed stay. Returns how many. */
+size_t rundir_prune(struct rundir *d);
 /* Write back results/.published if it changed. */
 int rundir_flush(struct rundir *d, struct error *e);
 

@@ -27,6 +27,7 @@
 struct note {
 	struct digest digest;
 	uint64_t size;
+	int kept; /* published or confirmed since the run was opened */
 };
 
 struct rundir_published {
@@ -67,7 +68,7 @@ static void
 read_note(struct rundir_published *p, const char *text, size_t len)
 {
 	char *copy = xstrndup(text, len), *end;
-	struct note note;
+	struct note note = {0};
 
 	if (len > DIGEST_HEX + 1 && copy[DIGEST_HEX] == ' ') {
 		copy[DIGEST_HEX] = '\0';
@@ -124,6 +125,8 @@ rundir_flush(struct rundir *d, struct error *e)
 		const struct note *note = &p->notes[entry->value];
 		char hex[DIGEST_HEX + 1], *line;
 
+		if (!entry->key)
+			continue;
 		line = xasprintf("%s %" PRIu64 " %s", digest_hex(&note->digest, hex),
 				 note->size, entry->key);
 		line_seal(&all, line, strlen(line));
@@ -141,6 +144,55 @@ rundir_flush(struct rundir *d, struct error *e)
 /* --- publishing ------------------------------------------------------------------- */
 
 /* Is this what the notes say stands there? */
+/* Folders above a removed file that are empty now, up to results/. */
+static void
+remove_empty_parents(const struct rundir *d, const char *relative)
+{
+	char *path = path_dir(relative);
+
+	while (strcmp(path, ".") != 0) {
+		char *full = results_path(d, path), *up;
+		int rc = rmdir(full);
+
+		free(full);
+		if (rc < 0)
+			break;
+		up = path_dir(path);
+		free(path);
+		path = up;
+	}
+	free(path);
+}
+
+size_t
+rundir_prune(struct rundir *d)
+{
+	struct rundir_published *p = notes_of(d);
+	size_t removed = 0;
+
+	for (size_t i = 0; i < p->by_path.count; i++) {
+		struct map_entry *entry = &p->by_path.entries[i];
+		const struct note *note = entry->key ? &p->notes[entry->value] : NULL;
+		char *path, *relative;
+		struct stat st;
+
+		if (!note || note->kept)
+			continue;
+		relative = xstrdup(entry->key);
+		path = results_path(d, relative);
+		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+		    (uint64_t)st.st_size == note->size && unlink(path) == 0) {
+			remove_empty_parents(d, relative);
+			removed++;
+		}
+		map_del(&p->by_path, relative, strlen(relative));
+		p->changed = 1;
+		free(path);
+		free(relative);
+	}
+	return removed;
+}
+
 static int
 is_published(struct rundir *d, const char *relative, const char *path, int is_dir,
 	     const struct digest *digest)
@@ -152,9 +204,11 @@ is_published(struct rundir *d, const char *relative, const char *path, int is_di
 	if (!index || !digest_equal(&p->notes[*index].digest, digest) ||
 	    lstat(path, &st) < 0)
 		return 0;
-	if (is_dir)
-		return S_ISDIR(st.st_mode);
-	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == p->notes[*index].size;
+	if (is_dir ? !S_ISDIR(st.st_mode)
+		   : !S_ISREG(st.st_mode) || (uint64_t)st.st_size != p->notes[*index].size)
+		return 0;
+	p->notes[*index].kept = 1;
+	return 1;
 }
 
 static int
@@ -255,7 +309,7 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 	       const struct digest *digest, struct error *e)
 {
 	struct copying c = {.error = e};
-	struct note note = {.digest = *digest};
+	struct note note = {.digest = *digest, .kept = 1};
 	struct stat st;
 	char *to;
 	int rc = 0;

@@ -344,6 +344,8 @@ finish(struct run *r)
 
 	r->exit = exit_code(r);
 	run_write_timings(r);
+	if (!r->s->c.until.count && (r->exit == EXIT_DONE || r->exit == EXIT_SKIPPED))
+		rundir_prune(&r->dir);
 	if (!r->executing && r->first_time) { /* all was there: a run of its own all the same */
 		r->executing = 1;
 		run_start_event(r);

@@ -8,7 +8,6 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "exec/plugins.h"
-#include "model/expand.h"
 #include "record/rundir.h"
 #include "run/run.h"
 
@@ -65,7 +64,6 @@ session_open(struct session *s, const struct run_config *c, struct diags *diags)
 	                     diags);
 	if (!s->w)
 		return -1;
-	expand_analyse(s->w, diags);
 	workflow_select(s->w, (const char *const *)c->until.v, c->until.count, diags);
 	dot_place(s->w->text, s->w->text_len, diags);
 	return diags->errors ? -1 : 0;

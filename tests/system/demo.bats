@@ -3,6 +3,7 @@
 # The demo for real: databases from packages, searches, models, relaxation, ranking; and what
 # relaxation does when its worker dies, always fails, or asks for a device that is not there.
 # One set of databases and one store for all tests of this file.
+# once
 load helper
 
 setup_file() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # valgrind finds no leak and no bad access in check, run, rerun, status and graph.
+# once
 load helper
 
 checked() {
