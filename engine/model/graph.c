@@ -188,6 +188,7 @@ graph_free(struct graph *g)
 	free(g->list_names.v);
 	free(g->fresh.v);
 	free(g->ready.v);
+	free(g->hinted.v);
 	free(g->settled.v);
 	free(g->work.v);
 	free(g);

@@ -47,6 +47,7 @@ struct task {
 	uint32_t node;
 	uint32_t values; /* into g->vals: one per variable of the node (all_vars order) */
 	uint32_t unmet;  /* producers, groups and holds that are not settled */
+	uint32_t hints;  /* groups of hint inputs that are not settled */
 	uint32_t links;  /* first link to what waits for it */
 	uint32_t cause;  /* the task whose end gave the verdict, or NONE */
 	uint8_t state;
@@ -94,6 +95,7 @@ struct graph {
 
 	struct u32s fresh;   /* tasks made since the caller last emptied it */
 	struct u32s ready;   /* became ready since the caller last emptied it */
+	struct u32s hinted;  /* wait for hints alone: ready, but for a result that stands */
 	struct u32s settled; /* settled by their inputs (off, skipped, blocked) */
 	struct u32s work;
 	size_t counts[T_STATE_COUNT];

@@ -153,15 +153,16 @@ graph_judge(struct task *t, int verdict, uint32_t cause)
 	t->cause = cause;
 }
 
-/* One thing that a task waited for is settled. */
-void
-graph_met(struct graph *g, uint32_t t, int verdict, uint32_t cause)
+/* All that a task waited for is settled: it is ready, or what its inputs made of it. */
+static void
+decide(struct graph *g, uint32_t t)
 {
-	struct task *task = &g->tasks[t];
+	const struct task *task = &g->tasks[t];
 
-	graph_judge(task, verdict, cause);
-	if (--task->unmet || task->state != T_WAITING)
+	if (task->verdict == V_GO && task->hints) {
+		u32s_push(&g->hinted, t);
 		return;
+	}
 	if (task->verdict == V_GO) {
 		graph_move(g, t, T_READY);
 		u32s_push(&g->ready, t);
@@ -171,6 +172,26 @@ graph_met(struct graph *g, uint32_t t, int verdict, uint32_t cause)
 	           : task->verdict == V_SKIP ? T_SKIPPED : T_BLOCKED);
 	u32s_push(&g->settled, t);
 	u32s_push(&g->work, t);
+}
+
+/* One thing that a task waited for is settled. */
+void
+graph_met(struct graph *g, uint32_t t, int verdict, uint32_t cause)
+{
+	struct task *task = &g->tasks[t];
+
+	graph_judge(task, verdict, cause);
+	if (--task->unmet == 0 && task->state == T_WAITING)
+		decide(g, t);
+}
+
+static void
+hint_met(struct graph *g, uint32_t t)
+{
+	struct task *task = &g->tasks[t];
+
+	if (--task->hints == 0 && task->unmet == 0 && task->state == T_WAITING)
+		decide(g, t);
 }
 
 /* One member of a group (or its gate) is settled. */
@@ -185,8 +206,14 @@ graph_group_met(struct graph *g, uint32_t group, int verdict, uint32_t cause)
 	}
 	if (--gr->open)
 		return;
-	for (uint32_t l = gr->consumers; l != NONE; l = g->links[l].next)
-		graph_met(g, g->links[l].target, g->groups[group].verdict, g->groups[group].cause);
+	int hint = gr->hint;
+	for (uint32_t l = gr->consumers; l != NONE; l = g->links[l].next) {
+		if (hint)
+			hint_met(g, g->links[l].target);
+		else
+			graph_met(g, g->links[l].target, g->groups[group].verdict,
+			          g->groups[group].cause);
+	}
 }
 
 void

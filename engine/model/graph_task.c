@@ -84,7 +84,10 @@ wait_for_inputs(struct graph *g, uint32_t t)
 			if (g->groups[group].open) {
 				g->groups[group].consumers =
 					graph_link_new(g, g->groups[group].consumers, t, 0, kind);
-				g->tasks[t].unmet++;
+				if (kind == E_HINT)
+					g->tasks[t].hints++;
+				else
+					g->tasks[t].unmet++;
 			} else {
 				graph_judge(&g->tasks[t], g->groups[group].verdict,
 				      g->groups[group].cause);

@@ -87,6 +87,7 @@ run_open(struct session *s, int write, const struct run_observer *o, struct erro
 	r->g = graph_new(r->w);
 	expand_start(r->g);
 	run_pump(r);
+	run_drop_unwanted(r);
 	return r;
 }
 

@@ -137,6 +137,7 @@ int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct di
 
 /* run_task.c */
 void run_pump(struct run *r);            /* fresh, ready, settled tasks, until nothing moves */
+void run_drop_unwanted(struct run *r);   /* before executing: see run_task.c */
 void run_take(struct run *r, uint32_t task); /* a ready task: look up, or queue */
 void run_asked(struct run *r, uint32_t task); /* its fingerprint is known */
 void run_asking_free(struct run *r);

@@ -249,7 +249,7 @@ check_items(struct run *r, uint32_t task)
 /* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set; -2: its
  * fingerprint failed; 2: not known yet. The key kept is that of the attempt to be made. */
 static int
-look_up(struct run *r, struct active *a, struct error *e)
+look_up(struct run *r, struct active *a, int may_ask, struct error *e)
 {
 	int last = a->options.has_retry_values ? a->options.retries + 1 : 1;
 	struct result *result = NULL;
@@ -258,7 +258,7 @@ look_up(struct run *r, struct active *a, struct error *e)
 		return 2;
 	for (int n = a->attempt; n <= last; n++) {
 		struct digest key;
-		int rc = run_key(r, a, n, r->executing, &key, e);
+		int rc = run_key(r, a, n, may_ask, &key, e);
 		if (rc == -2 && n > a->attempt) {
 			*e = (struct error){0};
 			continue; /* it may not come to that attempt */
@@ -309,7 +309,7 @@ take(struct run *r, struct active *a)
 {
 	struct error e = {0};
 	uint32_t task = a->task;
-	int rc = look_up(r, a, &e);
+	int rc = look_up(r, a, r->executing, &e);
 
 	if (rc == 1)
 		return;
@@ -344,6 +344,66 @@ run_take(struct run *r, uint32_t task)
 	take(r, a);
 }
 
+/* A task that waits for hints alone: its result may stand already. */
+static void
+take_hinted(struct run *r, uint32_t task)
+{
+	struct active *a;
+	struct error e = {0};
+
+	if (r->g->tasks[task].state != T_WAITING || check_items(r, task))
+		return;
+	a = run_active(r, task);
+	if (run_options(r, task, 1, &a->options, &e) || look_up(r, a, 0, &e) != 1)
+		run_drop_active(r, task);
+}
+
+/* Nodes that nobody needs: what they make is wanted as a hint by tasks that are done, or by
+ * nodes that nobody needs. */
+static unsigned char *
+unwanted_nodes(const struct run *r)
+{
+	const struct workflow *w = r->w;
+	unsigned char *unwanted = xcalloc(w->node_count + 1, 1);
+
+	for (size_t i = w->node_count; i-- > 0;) {
+		int node = w->topo[i], read = 0, wanted = 0;
+		for (size_t k = 0; k < w->edge_count; k++) {
+			const struct wf_edge *e = &w->edges[k];
+			if (e->from != node || !w->nodes[e->to].selected)
+				continue;
+			const size_t *n = &r->g->node_counts[(size_t)e->to * T_STATE_COUNT];
+			int open = n[T_WAITING] + n[T_READY] > 0 || n[T_DONE] == 0;
+			int hint = !e->order
+			           && w->nodes[e->to].inputs[e->to_port].flags & AF2_PORT_HINT;
+			read = 1;
+			wanted |= !unwanted[e->to] && (open || !hint);
+		}
+		unwanted[node] = read && !wanted;
+	}
+	return unwanted;
+}
+
+void
+run_drop_unwanted(struct run *r)
+{
+	unsigned char *unwanted = unwanted_nodes(r);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->missing.count; i++) {
+		uint32_t task = r->missing.v[i];
+		if (!unwanted[r->g->tasks[task].node]) {
+			r->missing.v[kept++] = task;
+			continue;
+		}
+		state_event(r, task, "off", "wanted only as a hint, by tasks that are done");
+		graph_settle(r->g, task, T_OFF);
+	}
+	r->missing.count = kept;
+	free(unwanted);
+	run_pump(r);
+}
+
 void
 run_asked(struct run *r, uint32_t task)
 {
@@ -375,14 +435,17 @@ run_pump(struct run *r)
 	struct graph *g = r->g;
 
 	/* The lists grow while they are walked. */
-	size_t f = 0, d = 0, s = 0;
-	while (f < g->fresh.count || s < g->settled.count || d < g->ready.count) {
+	size_t f = 0, d = 0, s = 0, h = 0;
+	while (f < g->fresh.count || s < g->settled.count || d < g->ready.count
+	       || h < g->hinted.count) {
 		if (f < g->fresh.count)
 			take_fresh(r, g->fresh.v[f++]);
 		else if (s < g->settled.count)
 			note_settled(r, g->settled.v[s++]);
+		else if (h < g->hinted.count)
+			take_hinted(r, g->hinted.v[h++]);
 		else
 			run_take(r, g->ready.v[d++]);
 	}
-	g->fresh.count = g->ready.count = g->settled.count = 0;
+	g->fresh.count = g->ready.count = g->settled.count = g->hinted.count = 0;
 }

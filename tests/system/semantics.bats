@@ -279,7 +279,8 @@ digraph h {
 DOT
     expect 3 af2flow run h.dot -p mark="$ROOM/mark" --plugin-dir "$STAGES" --run-dir r
     grep '"event":"note"' r/journal | grep -q '"task":"a"'
-    af2flow run h.dot -p mark="$ROOM/mark" --plugin-dir "$STAGES" --run-dir r
+    expect 0 af2flow run h.dot -p mark="$ROOM/mark" --plugin-dir "$STAGES" --run-dir r
+    said "nothing to do"
     [ "$(wc -l <mark)" = 1 ]
 }
 
