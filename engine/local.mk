@@ -173,12 +173,15 @@ run_sources = \
 	engine/run/run.h \
 	engine/run/run_attempt.c \
 	engine/run/run_events.c \
+	engine/run/run_fail.c \
 	engine/run/run_items.c \
 	engine/run/run_key.c \
 	engine/run/run_private.h \
 	engine/run/run_publish.c \
 	engine/run/run_resolve.c \
 	engine/run/run_task.c \
+	engine/run/run_view.c \
+	engine/run/run_wanted.c \
 	engine/run/session.c
 
 #: engine/view/*.[ch]

@@ -88,3 +88,75 @@ run_branch_text(const struct run *r, uint32_t task)
 	graph_branch(r->g, task, &b);
 	return str_take(&b);
 }
+
+/* --- enough of them ---------------------------------------------------------------------- */
+
+/* The branches that are missing on a port: "relax[model=2] is skipped, ...". */
+static void
+missing_branches(const struct run *r, uint32_t task, int port, struct str *text)
+{
+	struct u32s all = {0};
+	size_t count, said = 0;
+	const int *in = graph_in_edges(r->g, r->g->tasks[task].node, &count);
+
+	for (size_t k = 0; k < count; k++)
+		if (!r->w->edges[in[k]].order && r->w->edges[in[k]].to_port == port)
+			graph_producers(r->g, task, in[k], 0, &all);
+	for (size_t i = 0; i < all.count; i++) {
+		int state = r->g->tasks[all.v[i]].state;
+		if (state == T_DONE || ++said > 8)
+			continue;
+		str_add(text, said > 1 ? ", " : ": ");
+		graph_label(r->g, all.v[i], text);
+		str_printf(text, " is %s", task_state_name(state));
+	}
+	if (said > 8)
+		str_printf(text, ", and %zu more", said - 8);
+	free(all.v);
+}
+
+static int
+fail_items(struct run *r, uint32_t task, int port, size_t have)
+{
+	const struct stage_port *p =
+		&r->w->nodes[r->g->tasks[task].node].inputs[port];
+	struct task_options options = {0};
+	struct error e = {0};
+	struct str text = {0};
+
+	str_printf(&text, "input '%s' has %zu item%s, it takes %s%u", p->name, have,
+	           have == 1 ? "" : "s", p->cardinality == AF2_MANY ? "at least " : "",
+	           p->cardinality == AF2_MANY ? p->min : 1);
+	missing_branches(r, task, port, &text);
+	run_options(r, task, 1, &options, &e);
+	run_fail_finally(r, task, &options, AF2_CLASS_PERMANENT, text.s);
+	str_free(&text);
+	return 1;
+}
+
+int
+run_check_items(struct run *r, uint32_t task)
+{
+	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
+	struct items items = {0};
+	int settled = 0;
+
+	for (size_t p = 0; p < n->input_count && !settled; p++) {
+		const struct stage_port *port = &n->inputs[p];
+		if (port->flags & AF2_PORT_HINT || port->cardinality == AF2_OPTIONAL
+		    || (port->cardinality == AF2_MANY && !port->min))
+			continue;
+		items.count = 0;
+		run_items(r, task, (int)p, &items);
+		if (port->cardinality == AF2_ONE && items.count == 0) {
+			graph_settle(r->g, task, T_OFF);
+			run_state_event(r, task, "off", "no producer of an input is on");
+			settled = 1;
+		} else if (port->cardinality == AF2_ONE ? items.count > 1
+		                                        : items.count < port->min) {
+			settled = fail_items(r, task, (int)p, items.count);
+		}
+	}
+	free(items.v);
+	return settled;
+}

@@ -129,6 +129,12 @@ int run_options(struct run *r, uint32_t task, int attempt, struct task_options *
 const struct task_params *run_params(struct run *r, uint32_t task, int attempt,
                                      struct error *e);
 
+/* Enough items on each port of a ready task? 0, or 1: it is settled. */
+int run_check_items(struct run *r, uint32_t task);
+
+/* run_wanted.c: before anything is executed. */
+void run_drop_unwanted(struct run *r);
+
 /* run_key.c: the key of an attempt. 1: *key set; 0: a fingerprint must be asked for first
  * (`may_ask` starts it and calls run_asked later); -1 with the error set; -2 with the error set:
  * its fingerprint failed. */
@@ -137,7 +143,6 @@ int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct di
 
 /* run_task.c */
 void run_pump(struct run *r);            /* fresh, ready, settled tasks, until nothing moves */
-void run_drop_unwanted(struct run *r);   /* before executing: see run_task.c */
 void run_take(struct run *r, uint32_t task); /* a ready task: look up, or queue */
 void run_asked(struct run *r, uint32_t task); /* its fingerprint is known */
 void run_asking_free(struct run *r);
@@ -153,6 +158,8 @@ struct rtask *run_rtask(struct run *r, uint32_t task);
 /* run_attempt.c */
 void run_start_ready(struct run *r);     /* hand out slots */
 void run_again(struct run *r, struct active *a, int attempt); /* queue this attempt */
+
+/* run_fail.c */
 void run_fail(struct run *r, struct active *a, int cls, int status, int signal,
               const char *message);
 /* A failure that is final, by the task's policy. */
@@ -167,6 +174,7 @@ void run_write_timings(struct run *r);
 
 /* run_events.c: journal and observer */
 void run_event(struct run *r, js *event);
+void run_state_event(struct run *r, uint32_t task, const char *state, const char *why);
 void run_tell(struct run *r, enum run_news kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void run_early_events(struct run *r, int write);

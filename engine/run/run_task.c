@@ -56,20 +56,6 @@ run_drop_active(struct run *r, uint32_t task)
 
 /* --- settling ---------------------------------------------------------------------------- */
 
-static void
-state_event(struct run *r, uint32_t task, const char *state, const char *why)
-{
-	char *label = run_label(r, task);
-	js *event = js_object();
-
-	js_set_text(event, "event", "state");
-	js_set_text(event, "task", label);
-	js_set_text(event, "state", state);
-	js_set_text(event, "why", why);
-	run_event(r, event);
-	free(label);
-}
-
 /* Tell the graph about list outputs that other nodes expand over. */
 static void
 tell_lists(struct run *r, uint32_t task, const struct result *result)
@@ -140,7 +126,7 @@ run_settle_bad(struct run *r, uint32_t task, int state, int cls, const char *mes
 	                     : xasprintf("%s: %s", label, message);
 
 	run_drop_active(r, task);
-	state_event(r, task, task_state_name(state), message);
+	run_state_event(r, task, task_state_name(state), message);
 	if (state == T_FAILED) {
 		r->failed++;
 		words_add(&r->failures, line);
@@ -167,84 +153,13 @@ note_settled(struct run *r, uint32_t task)
 		graph_label(r->g, t->cause, &why);
 		str_printf(&why, " is %s", task_state_name(r->g->tasks[t->cause].state));
 	}
-	state_event(r, task, task_state_name(t->state), why.s ? why.s : "");
+	run_state_event(r, task, task_state_name(t->state), why.s ? why.s : "");
 	if (t->state == T_SKIPPED)
 		r->skipped++;
 	str_free(&why);
 }
 
 /* --- ready ------------------------------------------------------------------------------- */
-
-/* The branches that are missing on a port: "relax[model=2] is skipped, ...". */
-static void
-missing_branches(const struct run *r, uint32_t task, int port, struct str *text)
-{
-	struct u32s all = {0};
-	size_t count, said = 0;
-	const int *in = graph_in_edges(r->g, r->g->tasks[task].node, &count);
-
-	for (size_t k = 0; k < count; k++)
-		if (!r->w->edges[in[k]].order && r->w->edges[in[k]].to_port == port)
-			graph_producers(r->g, task, in[k], 0, &all);
-	for (size_t i = 0; i < all.count; i++) {
-		int state = r->g->tasks[all.v[i]].state;
-		if (state == T_DONE || ++said > 8)
-			continue;
-		str_add(text, said > 1 ? ", " : ": ");
-		graph_label(r->g, all.v[i], text);
-		str_printf(text, " is %s", task_state_name(state));
-	}
-	if (said > 8)
-		str_printf(text, ", and %zu more", said - 8);
-	free(all.v);
-}
-
-static int
-fail_items(struct run *r, uint32_t task, int port, size_t have)
-{
-	const struct stage_port *p =
-		&r->w->nodes[r->g->tasks[task].node].inputs[port];
-	struct task_options options = {0};
-	struct error e = {0};
-	struct str text = {0};
-
-	str_printf(&text, "input '%s' has %zu item%s, it takes %s%u", p->name, have,
-	           have == 1 ? "" : "s", p->cardinality == AF2_MANY ? "at least " : "",
-	           p->cardinality == AF2_MANY ? p->min : 1);
-	missing_branches(r, task, port, &text);
-	run_options(r, task, 1, &options, &e);
-	run_fail_finally(r, task, &options, AF2_CLASS_PERMANENT, text.s);
-	str_free(&text);
-	return 1;
-}
-
-/* Enough items on each port? 0, or settles the task. */
-static int
-check_items(struct run *r, uint32_t task)
-{
-	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
-	struct items items = {0};
-	int settled = 0;
-
-	for (size_t p = 0; p < n->input_count && !settled; p++) {
-		const struct stage_port *port = &n->inputs[p];
-		if (port->flags & AF2_PORT_HINT || port->cardinality == AF2_OPTIONAL
-		    || (port->cardinality == AF2_MANY && !port->min))
-			continue;
-		items.count = 0;
-		run_items(r, task, (int)p, &items);
-		if (port->cardinality == AF2_ONE && items.count == 0) {
-			graph_settle(r->g, task, T_OFF);
-			state_event(r, task, "off", "no producer of an input is on");
-			settled = 1;
-		} else if (port->cardinality == AF2_ONE ? items.count > 1
-		                                        : items.count < port->min) {
-			settled = fail_items(r, task, (int)p, items.count);
-		}
-	}
-	free(items.v);
-	return settled;
-}
 
 /* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set; -2: its
  * fingerprint failed; 2: not known yet. The key kept is that of the attempt to be made. */
@@ -334,7 +249,7 @@ run_take(struct run *r, uint32_t task)
 	struct active *a;
 	struct error e = {0};
 
-	if (check_items(r, task))
+	if (run_check_items(r, task))
 		return;
 	a = run_active(r, task);
 	if (run_options(r, task, 1, &a->options, &e)) {
@@ -351,57 +266,11 @@ take_hinted(struct run *r, uint32_t task)
 	struct active *a;
 	struct error e = {0};
 
-	if (r->g->tasks[task].state != T_WAITING || check_items(r, task))
+	if (r->g->tasks[task].state != T_WAITING || run_check_items(r, task))
 		return;
 	a = run_active(r, task);
 	if (run_options(r, task, 1, &a->options, &e) || look_up(r, a, 0, &e) != 1)
 		run_drop_active(r, task);
-}
-
-/* Nodes that nobody needs: what they make is wanted as a hint by tasks that are done, or by
- * nodes that nobody needs. */
-static unsigned char *
-unwanted_nodes(const struct run *r)
-{
-	const struct workflow *w = r->w;
-	unsigned char *unwanted = xcalloc(w->node_count + 1, 1);
-
-	for (size_t i = w->node_count; i-- > 0;) {
-		int node = w->topo[i], read = 0, wanted = 0;
-		for (size_t k = 0; k < w->edge_count; k++) {
-			const struct wf_edge *e = &w->edges[k];
-			if (e->from != node || !w->nodes[e->to].selected)
-				continue;
-			const size_t *n = &r->g->node_counts[(size_t)e->to * T_STATE_COUNT];
-			int open = n[T_WAITING] + n[T_READY] > 0 || n[T_DONE] == 0;
-			int hint = !e->order
-			           && w->nodes[e->to].inputs[e->to_port].flags & AF2_PORT_HINT;
-			read = 1;
-			wanted |= !unwanted[e->to] && (open || !hint);
-		}
-		unwanted[node] = read && !wanted;
-	}
-	return unwanted;
-}
-
-void
-run_drop_unwanted(struct run *r)
-{
-	unsigned char *unwanted = unwanted_nodes(r);
-	size_t kept = 0;
-
-	for (size_t i = 0; i < r->missing.count; i++) {
-		uint32_t task = r->missing.v[i];
-		if (!unwanted[r->g->tasks[task].node]) {
-			r->missing.v[kept++] = task;
-			continue;
-		}
-		state_event(r, task, "off", "wanted only as a hint, by tasks that are done");
-		graph_settle(r->g, task, T_OFF);
-	}
-	r->missing.count = kept;
-	free(unwanted);
-	run_pump(r);
 }
 
 void
@@ -423,7 +292,7 @@ take_fresh(struct run *r, uint32_t task)
 	run_rtask(r, task);
 	if (run_options(r, task, 1, &options, &e) == 0 && !options.when) {
 		graph_settle(r->g, task, T_OFF);
-		state_event(r, task, "off", "its 'when' is false");
+		run_state_event(r, task, "off", "its 'when' is false");
 		return;
 	}
 	graph_release(r->g, task);
