@@ -89,6 +89,8 @@ check_gather_names(struct workflow *w, int node, struct diags *diags)
 		}
 		if ((!strcmp(name, "all") && many) || found)
 			continue;
+		if (strcmp(name, "all") && id == NONE)
+			continue; /* no variable at all: said when the names were read */
 		diags_add(diags, SEV_ERROR, w->path, n->line, name,
 		          many ? "name a variable that a producer of a many input has"
 		               : "only nodes with a many input (type* or type+) gather",

@@ -136,3 +136,36 @@ import json, sys
 ids = [t["attempts"][-1]["gpu_ids"] for t in json.load(sys.stdin)["tasks"] if t["node"] == "predict"]
 assert len(set(ids)) == 5, ids'
 }
+
+@test "alphafold2.dot runs on small databases in AlphaFold2's folders, for a GPU node" {
+    export AF2FLOW_STORE=$ROOM/store
+    db=$SHARED/db/results
+    mkdir -p data/{uniref90,mgnify,bfd,uniref30,small_bfd,pdb70}
+    ln -s "$db/uniref90/uniref90" data/uniref90/uniref90.fasta
+    ln -s "$db/mgnify/mgnify" data/mgnify/mgy_clusters_2022_05.fa
+    ln -s "$db/mgnify/mgnify" data/small_bfd/bfd-first_non_consensus_sequences.fasta
+    for kind in a3m cs219; do
+        for end in ffdata ffindex; do
+            ln -s "$db/bfd/hhsuite/bfd_$kind.$end" \
+                "data/bfd/bfd_metaclust_clu_complete_id30_c90_final_seq.sorted_opt_$kind.$end"
+            ln -s "$db/bfd/hhsuite/bfd_$kind.$end" "data/uniref30/UniRef30_2021_03_$kind.$end"
+            ln -s "$db/pdb70/hhsuite/pdb70_$kind.$end" "data/pdb70/pdb70_$kind.$end"
+        done
+    done
+    flow=("$AF2_SRCDIR/workflows/alphafold2.dot" -p fasta="$AF2_SRCDIR/workflows/demo/zucchini.fasta"
+        -p data=data -p models=1..2 --topology "$FIX/topologies/gpu-2x38-8.xml" --cpus 8 --gpus 2)
+    expect 0 af2flow run "${flow[@]}" -p db_preset=reduced_dbs --until features --run-dir reduced
+    said "small_bfd: done"
+    [ -s reduced/results/msas/small_bfd_hits.sto ]
+    [ ! -e reduced/results/msas/bfd_uniref_hits.a3m ]
+    expect 0 af2flow run "${flow[@]}" --run-dir full
+    not_said "uniref90: started"
+    said "bfd: done"
+    [ -s full/results/msas/bfd_uniref_hits.a3m ]
+    [ -s full/results/relaxed_model_2_pred_0.pdb ]
+    [ -s full/results/ranked_1.pdb ]
+    af2flow status full --json | /usr/bin/python3 -c '
+import json, sys
+gpus = [t["attempts"][-1]["gpu_ids"] for t in json.load(sys.stdin)["tasks"] if t["node"] == "predict"]
+assert len(gpus) == 2 and all(gpus), gpus'
+}

@@ -282,10 +282,11 @@ test_expand(void **state)
 	struct fixture *f = *state;
 	struct workflow *w = load(f,
 				  "digraph { graph [models=\"1..3\", kind=\"a,b\"]\n"
-				  "  a [plugin=types, expand=\"model=${models} "
+				  "  node [plugin=command, argv=true]\n"
+				  "  a [outputs=\"o:text\", expand=\"model=${models} "
 				  "seed=-1..1 v=x,3..4 kinds=${kind}\"]\n"
-				  "  b [plugin=types, gather=\"model seed\"]\n"
-				  "  a -> b [order=true] }",
+				  "  b [inputs=\"m:text*\", gather=\"model seed\"]\n"
+				  "  a -> b }",
 				  NULL);
 	const struct wf_node *a;
 

@@ -90,6 +90,8 @@ a_run_that_ended(void **state)
 		"{\"event\":\"state\",\"task\":\"old\",\"state\":\"cached\",\"key\":"
 		"\"def\"}",
 		"{\"event\":\"something new\",\"task\":\"rank\",\"x\":[1]}",
+		"{\"event\":\"states\",\"state\":\"cached\",\"tasks\":[\"many[k=1]\","
+		"\"many[k=2]\"]}",
 		"{\"event\":\"state\",\"why\":\"no task\"}",
 		"{\"no\":\"event\"}",
 		"{\"event\":\"run-end\",\"exit\":1,\"reason\":\"failed\"}",
@@ -100,7 +102,7 @@ a_run_that_ended(void **state)
 
 	append(*state, events);
 	h = history_of(*state);
-	assert_int_equal(h->task_count, 3);
+	assert_int_equal(h->task_count, 5);
 	assert_int_equal(h->runs, 1);
 	assert_int_equal(h->exit, 1);
 	assert_string_equal(h->reason, "failed");
@@ -128,6 +130,9 @@ a_run_that_ended(void **state)
 	assert_string_equal(t->state, "blocked");
 	assert_string_equal(t->why, "relax failed");
 	assert_string_equal(t->branch, "");
+	t = history_task(h, "many[k=2]");
+	assert_string_equal(t->state, "cached");
+	assert_string_equal(t->branch, "k=2");
 	t = history_task(h, "old");
 	assert_string_equal(t->state, "cached");
 	assert_string_equal(t->key, "def");

@@ -48,8 +48,8 @@ refuses_bad_arguments(void **state)
 static void
 names_differ_by_parameters(void **state)
 {
-	const struct name_value a[] = {{"x", "1"}, {"y", "2"}};
-	const struct name_value b[] = {{"x", "1"}, {"y", "3"}};
+	const struct name_value a[] = {{"x", "1", 1}, {"y", "2", 0}};
+	const struct name_value b[] = {{"x", "1", 1}, {"y", "3", 0}};
 	char *one = rundir_name("flow", "/w.dot", a, 2),
 	     *again = rundir_name("flow", "/w.dot", a, 2);
 	char *two = rundir_name("flow", "/w.dot", b, 2),
@@ -141,9 +141,9 @@ a_damaged_id_is_made_anew(void **state)
 static void
 describes_itself(void **state)
 {
-	const struct name_value params[] = {{"fasta", "/a b/x.fasta"},
-					    {"empty", ""},
-					    {"note", "two\nlines; \"x\""}};
+	const struct name_value params[] = {{"fasta", "/a b/x.fasta", 1},
+					    {"empty", "", 0},
+					    {"note", "two\nlines; \"x\"", 0}};
 	struct rundir d = open_run(*state);
 	struct error e = {0};
 	char *dot = path_join(d.path, "workflow.dot"),
@@ -171,6 +171,11 @@ describes_itself(void **state)
 	assert_string_equal(js_get_text(meta, "store", ""), "/store");
 	assert_string_equal(js_get_text(meta, "workflow", ""), "/w.dot");
 	assert_string_equal(js_get_text(meta, "name", ""), "w");
+	/* What the user gave, to give it again; defaults are the file's. */
+	assert_int_equal(js_count(js_get(meta, "params")), 1);
+	assert_string_equal(js_get_text(js_get(meta, "params"), "fasta", ""),
+			    "/a b/x.fasta");
+	assert_true(js_get_text(meta, "cwd", "")[0] == '/');
 	js_free(meta);
 	rundir_close(&d);
 	free(xml);

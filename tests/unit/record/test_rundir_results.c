@@ -213,6 +213,47 @@ links_inside_and_out(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
+/* What an earlier run published and this one has not goes; what a person changed stays. */
+static void
+gone_branches_are_pruned(void **state)
+{
+	struct rundir d = open_run(*state);
+	char *from = path_join(*state, "from");
+	char *gone = path_join(d.path, "results/n/k=3/o");
+	char *kept = path_join(d.path, "results/n/k=1/o");
+	char *changed = path_join(d.path, "results/changed");
+	char *folder = path_join(d.path, "results/n/k=3");
+
+	write_text(from, "x");
+	publish(&d, from, "n/k=1/o", "x");
+	publish(&d, from, "n/k=3/o", "x");
+	publish(&d, from, "changed", "x");
+	assert_int_equal(rundir_prune(&d), 0);
+	assert_int_equal(rundir_flush(&d, NULL), 0);
+	rundir_close(&d);
+	assert_int_equal(unlink(changed), 0);
+	write_text(changed, "by hand");
+	d = open_run(*state);
+	publish(&d, from, "n/k=1/o", "x");
+	assert_int_equal(rundir_prune(&d), 1);
+	assert_int_equal(access(gone, F_OK), -1);
+	assert_int_equal(access(folder, F_OK), -1);
+	assert_int_equal(access(kept, F_OK), 0);
+	assert_int_equal(access(changed, F_OK), 0);
+	/* It is forgotten too. */
+	assert_int_equal(rundir_flush(&d, NULL), 0);
+	rundir_close(&d);
+	d = open_run(*state);
+	publish(&d, from, "n/k=1/o", "x");
+	assert_int_equal(rundir_prune(&d), 0);
+	rundir_close(&d);
+	free(folder);
+	free(changed);
+	free(kept);
+	free(gone);
+	free(from);
+}
+
 int
 main(void)
 {
@@ -223,6 +264,7 @@ main(void)
 		TEST(large_files_are_hard_links),
 		TEST(texts_are_written_if_they_differ),
 		cmocka_unit_test(links_inside_and_out),
+		TEST(gone_branches_are_pruned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
