@@ -154,8 +154,14 @@ note_settled(struct run *r, uint32_t task)
 		str_printf(&why, " is %s", task_state_name(r->g->tasks[t->cause].state));
 	}
 	run_state_event(r, task, task_state_name(t->state), why.s ? why.s : "");
-	if (t->state == T_SKIPPED)
+	if (t->state == T_SKIPPED) {
+		char *label = run_label(r, task);
+		char *line = xasprintf("%s: %s", label, why.s ? why.s : "");
 		r->skipped++;
+		words_add(&r->skips, line);
+		free(line);
+		free(label);
+	}
 	str_free(&why);
 }
 
