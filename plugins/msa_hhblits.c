@@ -115,24 +115,6 @@ static const af2_port outputs[] = {
 	 .doc = "alignment of the query and its hits; the first row is the query"},
 };
 
-/* hhblits would take several records as one alignment. */
-static int
-check_query(const char *query, struct fault *fault)
-{
-	int records = fasta_count(query, 2, fault);
-	if (records < 0)
-		return -1;
-	if (records == 0)
-		return fault_set(fault, AF2_CLASS_PERMANENT,
-				 "the query has no sequence");
-	if (records > 1)
-		return fault_set(
-			fault, AF2_CLASS_PERMANENT,
-			"the query has several sequences, hhblits takes one: search "
-			"each chain with expand=\"chain in instance.chains\"");
-	return 0;
-}
-
 static void
 build(struct tool *tool, af2_task *task, const char *program, const char *query,
       const char *result)
@@ -217,7 +199,7 @@ run(af2_task *task)
 	struct msa msa = {0};
 	const char *query = host->input(task, "query", 0)->path;
 	const char *hits = host->output(task, "hits", NULL, "hits.a3m");
-	if (!hits || check_query(query, &fault) != 0)
+	if (!hits || fasta_one_query(query, "hhblits", &fault) != 0)
 		return hits ? fault_fail(host, task, &fault) : AF2_FAIL;
 	host->progress(-1, "hhblits");
 	af2_outcome outcome = search(task, query, hits);

@@ -100,23 +100,6 @@ static const af2_port outputs[] = {
 	 .doc = "alignment of the query and its hits; the first row is the query"},
 };
 
-static int
-check_query(const char *query, struct fault *fault)
-{
-	int records = fasta_count(query, 2, fault);
-	if (records < 0)
-		return -1;
-	if (records == 0)
-		return fault_set(fault, AF2_CLASS_PERMANENT,
-				 "the query has no sequence");
-	if (records > 1)
-		return fault_set(
-			fault, AF2_CLASS_PERMANENT,
-			"the query has several sequences, jackhmmer takes one: search "
-			"each chain with expand=\"chain in instance.chains\"");
-	return 0;
-}
-
 static af2_outcome
 search(af2_task *task, const char *query, const char *result)
 {
@@ -150,7 +133,7 @@ run(af2_task *task)
 	size_t kept = 0, total = 0;
 	const char *query = host->input(task, "query", 0)->path;
 	const char *hits = host->output(task, "hits", NULL, "hits.sto");
-	if (!hits || check_query(query, &fault) != 0)
+	if (!hits || fasta_one_query(query, "jackhmmer", &fault) != 0)
 		return hits ? fault_fail(host, task, &fault) : AF2_FAIL;
 	if (snprintf(raw, sizeof(raw), "%s/raw.sto", host->work_dir(task)) >=
 	    (int)sizeof(raw))

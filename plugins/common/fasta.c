@@ -235,3 +235,21 @@ fasta_count(const char *path, size_t enough, struct fault *fault)
 	line_close(&lines);
 	return more < 0 ? -1 : (int)count;
 }
+
+int
+fasta_one_query(const char *path, const char *tool, struct fault *fault)
+{
+	int records = fasta_count(path, 2, fault);
+	if (records < 0)
+		return -1;
+	if (records == 0)
+		return fault_set(fault, AF2_CLASS_PERMANENT,
+				 "the query has no sequence");
+	if (records > 1)
+		return fault_set(
+			fault, AF2_CLASS_PERMANENT,
+			"the query has several sequences, %s takes one: search each "
+			"chain with expand=\"chain in instance.chains\"",
+			tool);
+	return 0;
+}

@@ -48,5 +48,8 @@ void fasta_free(struct fasta *fasta);
 /* Number of lines of a file that start with '>'; -1 with the fault set. Reads no more
  * than it must to find `enough` of them. */
 int fasta_count(const char *path, size_t enough, struct fault *fault);
+/* 0 if the file has just one record, as a search by `tool` needs it; else -1 with the fault
+ * set, permanent. (hhblits would take several records as one alignment.) */
+int fasta_one_query(const char *path, const char *tool, struct fault *fault);
 
 #endif
