@@ -133,6 +133,7 @@ system_tests = \
 	tests/system/bad_input.bats \
 	tests/system/demo.bats \
 	tests/system/failures.bats \
+	tests/system/install.bats \
 	tests/system/leaks.bats \
 	tests/system/machine.bats \
 	tests/system/plugins.bats \
