@@ -9,3 +9,7 @@ dist_doc_DATA += \
 	docs/plugins.md \
 	docs/workflows.md
 
+#: docs/*.svg
+EXTRA_DIST += \
+	docs/demo-run.svg \
+	docs/demo.svg
