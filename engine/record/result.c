@@ -11,6 +11,24 @@
 #include "record/result_private.h"
 
 void
+result_trim(struct result *r)
+{
+	js_free(r->measures);
+	js_free(r->made);
+	if (r->later) {
+		free(r->later->measures);
+		free(r->later->made);
+		js_free(r->later->measures_value);
+		js_free(r->later->made_value);
+		free(r->later);
+	}
+	free(r->boot);
+	r->measures = r->made = NULL;
+	r->later = NULL;
+	r->boot = NULL;
+}
+
+void
 result_free(struct result *r)
 {
 	if (!r)
@@ -23,17 +41,8 @@ result_free(struct result *r)
 	}
 	free(r->outputs);
 	js_free(r->values);
-	js_free(r->measures);
-	js_free(r->made);
-	if (r->later) {
-		free(r->later->measures);
-		free(r->later->made);
-		js_free(r->later->measures_value);
-		js_free(r->later->made_value);
-		free(r->later);
-	}
+	result_trim(r);
 	free(r->dir);
-	free(r->boot);
 	free(r);
 }
 

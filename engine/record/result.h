@@ -44,6 +44,8 @@ void result_free(struct result *r); /* NULL is allowed */
 /* Borrowed; NULL if there is none. */
 js *result_measures(const struct result *r);
 js *result_made(const struct result *r);
+/* Forget what only the maker's story needs (measures, made, boot): a run keeps many results. */
+void result_trim(struct result *r);
 /* Digest of the values (all zero if there are none): enters a reader's key. */
 void result_values_digest(const struct result *r, struct digest *out);
 /* One JSON text (one line) with its own digest as the first member:

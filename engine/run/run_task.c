@@ -87,6 +87,11 @@ done_one(struct run *r, uint32_t task, struct result *result, int cached)
 	tell_lists(r, task, result);
 	run_publish(r, task, result, cached);
 	run_timings(r, task, result);
+	result_trim(result);
+	if (!result->output_count) { /* nobody can ask for it again */
+		run_rtask(r, task)->result = NULL;
+		result_free(result);
+	}
 	graph_settle(r->g, task, T_DONE);
 	if (cached && r->observer.news && r->executing) {
 		char *label = run_label(r, task);
