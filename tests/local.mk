@@ -150,7 +150,8 @@ lint_tests = \
 	tests/lint/scripts.py
 
 #: tests/bench/*
-bench_files =
+bench_files = \
+	tests/bench/overhead
 
 #: tests/system/*.sh
 system_variants = \

@@ -48,6 +48,7 @@ pool_new(struct loop *l, const struct pool_config *c)
 	p->config.mark = p->mark;
 	raise_file_limit(p);
 	proc_subreaper();
+	proc_prompt();
 	return p;
 }
 
@@ -336,6 +337,9 @@ sweep(struct pool *p)
 		p->sweep_timer = loop_after(p->loop, SWEEP_AGAIN, 0, on_sweep, p);
 		return;
 	}
+	for (size_t i = 0; i < p->remains.count; i++)
+		fs_remove_tree(p->remains.v[i], NULL);
+	words_free(&p->remains);
 	while ((a = p->swept)) {
 		p->swept = a->next;
 		fs_remove_tree(a->work_dir, NULL);
@@ -351,6 +355,7 @@ pool_host_gone(struct conn *c)
 {
 	struct pool *p = c->pool;
 	struct attempt *a = c->attempt;
+	int was_busy = a || c->prints;
 
 	if (a) {
 		if (!a->answer.len)
@@ -362,6 +367,8 @@ pool_host_gone(struct conn *c)
 		p->swept = a;
 	}
 	prints_host_gone(c);
+	if (was_busy && c->spare_dir)
+		words_add(&p->remains, c->spare_dir);
 	conn_free(c);
 	/* One that cannot die (it waits for a disk) delays the others only once. */
 	if (!p->sweep_timer)

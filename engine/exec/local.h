@@ -64,9 +64,10 @@ struct exec_spec {
 	size_t output_count;
 	const char *out_dir; /* exists, empty; outputs go here; NULL if the node has
 	                      * no outputs */
-	const char *work_dir; /* the host makes it if needed and removes it after the
-	                       * attempt; beside it a warm host may keep an empty
-	                       * folder ".host-PID", removed when the host ends */
+	const char *work_dir; /* names a folder that does not exist: the host makes it, or
+	                       * its own "host-PID" beside it, if needed. Gone after
+	                       * the attempt, or, "host-PID", emptied and gone when
+	                       * the host ends */
 	const char *attempt_dir; /* stdout and stderr go here, made only when there
 	                          * is something */
 	struct exec_slot slot;

@@ -135,7 +135,7 @@ conn_spare(struct conn *c, const char *work_dir)
 	char *dir = path_dir(work_dir);
 
 	free(c->spare_dir);
-	c->spare_dir = xasprintf("%s/.host-%d", dir, (int)c->pid);
+	c->spare_dir = xasprintf("%s/host-%d", dir, (int)c->pid);
 	free(dir);
 }
 

@@ -34,7 +34,7 @@ struct conn {
 	unsigned cpus; /* of the latest task; matters with AF2_PLUGIN_FIXED_POOL */
 	uint64_t memory; /* of the latest slot */
 	char *cpu_list;
-	char *spare_dir;          /* where it may keep an empty work directory */
+	char *spare_dir; /* the work directory that it keeps; empty while it is idle */
 	unsigned long idle_stamp; /* grows: the smallest is the oldest */
 	unsigned long evicted;    /* 0, or grows: told to end while it was idle */
 	/* what it does */
@@ -90,6 +90,7 @@ struct pool {
 	struct conn *conns;
 	struct attempt *swept; /* ended, waiting until nothing of theirs is left */
 	size_t open_attempts;
+	struct words remains; /* work directories of hosts that died at work */
 	struct prints *queue, *prints_swept;
 	struct loop_timer *turn_timer, *sweep_timer;
 	double sweep_until;
@@ -114,7 +115,7 @@ void conn_break(struct conn *c, const char *why);
 /* Free a host that is reaped. */
 void conn_free(struct conn *c);
 
-/* Say where it may keep an empty folder: beside this work directory. */
+/* Say where it keeps its work directory: beside this one. */
 void conn_spare(struct conn *c, const char *work_dir);
 
 /* --- local_obituary.c -------------------------------------------------------------- */

@@ -62,6 +62,10 @@ size_t proc_end_marked(const char *mark, double patience);
 char **proc_environ(const char *const *extra);
 /* Be the one whom orphaned descendants fall to. 0 or -1 with errno. */
 int proc_subreaper(void);
+/* This thread does little and others wait for it: ask for short turns, which come soon,
+ * beside programs that compute (Linux 6.12; older ones do not mind). What it starts gets
+ * the usual ones. */
+void proc_prompt(void);
 /* "SIGSEGV", or "signal 77"; `buf` holds at least 24 bytes. */
 const char *proc_signal_name(int signo, char *buf);
 

@@ -129,8 +129,9 @@ take_task(struct control *c, enum job job, const struct reader *payload)
 	atomic_store(&h->cancelled, 0);
 	h->job = job;
 	h->task = t;
-	pthread_cond_broadcast(&h->changed);
 	pthread_mutex_unlock(&h->lock);
+	/* After the unlock: who wakes needs it. */
+	pthread_cond_broadcast(&h->changed);
 	c->tick = TICK_FIRST;
 	return 0;
 }

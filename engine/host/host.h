@@ -171,7 +171,7 @@ struct host {
 	char *cpu_list;
 	unsigned cpus;
 	char *spare_dir; /* an empty folder for the next task, NULL if none */
-	unsigned spare_mode;
+	unsigned spare_mode; /* as it was made; 0: not to be kept */
 };
 
 /* The one host of this process: services like log() carry no handle. */

@@ -111,6 +111,7 @@ serve(void)
 	pthread_cond_init(&h->changed, NULL);
 	capture_init(&h->capture, out, err);
 	block_signals();
+	proc_prompt();
 	proc_subreaper();
 	if ((rc = start_plugin_thread(h)) != 0) {
 		log_error("cannot start the plugin thread: %s", strerror(rc));

@@ -221,12 +221,11 @@ start_program(af2_task *t, const af2_program *p)
 {
 	struct host *h = t->host;
 	const char *path = service_find_program(p->argv[0]);
-	const char *dir = p->dir ? p->dir : t->work_dir;
+	const char *dir = p->dir;
 	struct proc_fd fds[3];
 	int opened[3], saved;
 	char **env = NULL;
 	struct proc_spec spec = {.path = path,
-				 .dir = dir,
 				 .fds = fds,
 				 .fd_count = 3,
 				 .argv = (char *const *)(uintptr_t)p->argv,
@@ -239,6 +238,9 @@ start_program(af2_task *t, const af2_program *p)
 	}
 	if (!p->dir && task_need_work_dir(t) < 0)
 		return -1;
+	if (!dir)
+		dir = t->work_dir;
+	spec.dir = dir;
 	if (open_redirects(h, p, dir, fds, opened) == 0) {
 		env = p->env ? proc_environ(p->env) : NULL;
 		spec.env = env ? env : environ;

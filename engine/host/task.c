@@ -192,6 +192,13 @@ put_json(struct str *out, const js *object)
 	free(text);
 }
 
+/* Whole microseconds: what is measured is no better, and such numbers are short. */
+static double
+rounded(double seconds)
+{
+	return (double)(int64_t)(seconds * 1e6 + 0.5) / 1e6;
+}
+
 void
 task_put_result(struct str *out, const af2_task *t, const struct verdict *v,
 		double seconds, double cpu_seconds, int captured)
@@ -220,9 +227,9 @@ task_put_result(struct str *out, const af2_task *t, const struct verdict *v,
 	}
 	put_json(out, is_ok ? t->values : NULL);
 	put_json(out, t->measures);
-	put_f64(out, seconds);
-	put_f64(out, t->host->setup_seconds);
-	put_f64(out, cpu_seconds);
+	put_f64(out, rounded(seconds));
+	put_f64(out, rounded(t->host->setup_seconds));
+	put_f64(out, rounded(cpu_seconds));
 	put_u64(out, t->max_rss);
 	put_u32(out, (uint32_t)t->synced);
 	put_u32(out, (uint32_t)captured);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The work directory of a task: made when it is first needed, gone afterwards.
- * Making and removing a folder costs 0.1 ms on a journalling file system, a rename 3
- * us: so one that was left empty waits as ".host-PID" beside it for the next task. */
+ * Making and removing a folder costs 0.1 ms on a journalling file system. So a host uses
+ * one of its own, "host-PID" beside the one that the engine named, for task after task,
+ * as long as each leaves it empty. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -13,33 +14,58 @@
 #include "base/fs.h"
 #include "host/host.h"
 
+/* Does the host's own one, empty, stand beside this path? */
 static int
-make(struct host *h, const char *path)
+has_spare(const struct host *h, const char *path)
 {
-	struct stat st;
+	const char *end = strrchr(path, '/'), *own;
 
-	if (h->spare_dir && rename(h->spare_dir, path) == 0) {
-		free(h->spare_dir);
-		h->spare_dir = NULL;
+	if (!h->spare_dir)
 		return 0;
-	}
-	if (mkdir(path, 0755) < 0 && errno != EEXIST &&
-	    (errno != ENOENT || fs_mkdirs(path, NULL) < 0))
-		return -1;
-	if (stat(path, &st) == 0)
-		h->spare_mode = st.st_mode;
-	return 0;
+	own = strrchr(h->spare_dir, '/');
+	return end && end - path == own - h->spare_dir &&
+	       memcmp(path, h->spare_dir, (size_t)(end - path)) == 0;
+}
+
+/* Make the host's own one; where remains of it are in the way, the named one, which does
+ * not stay. NULL with errno. */
+static const char *
+make(af2_task *t)
+{
+	char *dir = path_dir(t->work_dir);
+	const char *own = arena_printf(&t->mem, "%s/host-%d", dir, (int)getpid());
+	struct stat st;
+	int rc = mkdir(own, 0755);
+
+	if (rc < 0 && errno == ENOENT && fs_mkdirs(dir, NULL) == 0)
+		rc = mkdir(own, 0755);
+	free(dir);
+	t->host->spare_mode = rc == 0 && stat(own, &st) == 0 ? st.st_mode : 0;
+	if (rc == 0)
+		return own;
+	rc = mkdir(t->work_dir, 0755);
+	return rc == 0 || errno == EEXIST ? t->work_dir : NULL;
 }
 
 int
 task_need_work_dir(af2_task *t)
 {
 	struct host *h = t->host;
+	const char *path;
 
 	if (t->has_work_dir)
 		return 0;
-	if (make(h, t->work_dir) < 0)
+	if (has_spare(h, t->work_dir)) {
+		path = arena_strdup(&t->mem, h->spare_dir);
+		free(h->spare_dir);
+		h->spare_dir = NULL;
+	} else {
+		workdir_end(h);
+		path = make(t);
+	}
+	if (!path)
 		return -1;
+	t->work_dir = path;
 	t->has_work_dir = 1;
 	if (t->max_output) {
 		pthread_mutex_lock(&h->lock);
@@ -72,23 +98,12 @@ is_pristine(const struct host *h, const char *path)
 void
 task_drop_work_dir(af2_task *t)
 {
-	struct host *h = t->host;
-	char *dir, *spare;
-
 	if (!t->has_work_dir)
 		return;
-	workdir_end(h);
-	if (is_pristine(h, t->work_dir)) {
-		dir = path_dir(t->work_dir);
-		spare = xasprintf("%s/.host-%d", dir, (int)getpid());
-		free(dir);
-		if (rename(t->work_dir, spare) == 0) {
-			h->spare_dir = spare;
-			return;
-		}
-		free(spare);
-	}
-	fs_remove_tree(t->work_dir, NULL);
+	if (is_pristine(t->host, t->work_dir))
+		t->host->spare_dir = xstrdup(t->work_dir);
+	else
+		fs_remove_tree(t->work_dir, NULL);
 }
 
 void

@@ -210,9 +210,9 @@ journal_add(struct journal *j, js *event)
 	int empty = js_count(event) == 0;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	str_printf(&line, "{\"seq\":%" PRIu64 ",\"time\":%lld.%06ld%s%s", ++j->seq,
-		   (long long)now.tv_sec, now.tv_nsec / 1000, empty ? "" : ",",
-		   members + 1);
+	str_printf(&line, "{\"seq\":%" PRIu64 ",\"time\":%lld.%06ld%s", ++j->seq,
+		   (long long)now.tv_sec, now.tv_nsec / 1000, empty ? "" : ",");
+	str_add(&line, members + 1);
 	line_seal(&j->buffer, line.s, line.len);
 	str_free(&line);
 	free(members);

@@ -171,8 +171,10 @@ add_member(struct str *out, const char *name, const js *value, const char *text)
 {
 	char *dumped = value ? js_dump(value, 0) : NULL;
 
-	if (dumped || text)
-		str_printf(out, ",\"%s\":%s", name, dumped ? dumped : text);
+	if (dumped || text) {
+		str_printf(out, ",\"%s\":", name);
+		str_add(out, dumped ? dumped : text);
+	}
 	free(dumped);
 }
 

@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -16,12 +18,42 @@
 #include "base/str.h"
 #include "record/rundir_private.h"
 
+/* The usual case: all but the last folder stands, and no symlink is on the way. 0, or -1:
+ * go step by step. */
+static int
+make_last(int run, const char *relative)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+	const char *last = strrchr(relative, '/');
+	char *parent;
+	int fd, rc = -1;
+
+	if (!last)
+		return -1;
+	parent = xstrndup(relative, (size_t)(last - relative));
+	fd = (int)syscall(SYS_openat2, run, parent, &how, sizeof how);
+	free(parent);
+	if (fd >= 0) {
+		rc = mkdirat(fd, last + 1, 0755);
+		close(fd);
+	}
+	return rc;
+}
+
 int
 rundir_make_below(const char *run, const char *relative, struct error *e)
 {
 	int fd = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC), next;
-	char *copy = xstrdup(relative), *save = NULL;
+	char *copy, *save = NULL;
 
+	if (fd >= 0 && make_last(fd, relative) == 0) {
+		close(fd);
+		return 0;
+	}
+	copy = xstrdup(relative);
 	for (char *name = strtok_r(copy, "/", &save); name && fd >= 0;
 	     name = strtok_r(NULL, "/", &save)) {
 		if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
@@ -95,9 +127,13 @@ relative_path(const char *from, const char *to)
 int
 rundir_make_link(const char *path, const char *target, struct error *e)
 {
-	char *temporary = rundir_temporary(path);
+	char *temporary;
 	int rc;
 
+	/* New ones need no temporary name. */
+	if (symlink(target, path) == 0)
+		return 0;
+	temporary = rundir_temporary(path);
 	if (symlink(target, temporary) < 0)
 		rc = error_set(e, "cannot make link '%s':", path);
 	else

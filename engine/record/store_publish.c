@@ -103,9 +103,9 @@ check_output(struct result_output *o, const char *out_dir, struct error *e)
 	else if (o->is_dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
 		rc = error_set(e, "cannot publish output '%s': it is no %s", path,
 			       o->is_dir ? "folder" : "file");
-	else if (tree_size(path, &size) < 0)
+	else if (o->is_dir && tree_size(path, &size) < 0)
 		rc = error_set(e, "cannot publish output '%s':", path);
-	else if (size != o->size)
+	else if ((o->is_dir ? size : (uint64_t)st.st_size) != o->size)
 		rc = error_set(e,
 			       "cannot publish output '%s': it has changed since it "
 			       "was hashed",
@@ -120,15 +120,17 @@ check_output(struct result_output *o, const char *out_dir, struct error *e)
 static int
 write_result(const struct result *r, const char *out_dir, struct error *e)
 {
+	enum { FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW };
 	char *path = path_join(out_dir, "result.json");
 	struct str text = {0};
 	int fd, ok;
 
 	result_write(r, &text);
 	str_addc(&text, '\n');
+	fd = open(path, FLAGS, 0644);
 	/* A stage's own file of this name is no output. */
-	unlink(path);
-	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0 && errno == EEXIST && unlink(path) == 0)
+		fd = open(path, FLAGS, 0644);
 	ok = fd >= 0 && fs_write_all(fd, text.s, text.len) == 0 &&
 	     fchmod(fd, 0444) == 0;
 	if (fd >= 0 && close(fd) < 0)
@@ -249,11 +251,11 @@ publish_object(struct store *s, struct result *r, const char *out_dir, int sync,
 static struct result *
 publish_record(struct store *s, struct result *r, int sync, struct error *e)
 {
-	struct result *there;
+	struct result *there = segments_lookup(s, &r->key);
 	struct str text = {0};
 	int rc;
 
-	if (store_lookup(s, &r->key, &there)) {
+	if (there) {
 		result_free(r);
 		return there;
 	}

@@ -319,7 +319,7 @@ test_program(void **state)
 
 	probe(b, "program", "sh|-c|pwd; echo \"$PROBE\"; echo warn >&2; touch file");
 	assert_int_equal(bench_run(b), AF2_OK);
-	assert_non_null(strstr(bench_captured(b, "stdout"), b->work_dir));
+	assert_non_null(strstr(bench_captured(b, "stdout"), b->dir));
 	assert_non_null(strstr(bench_captured(b, "stdout"), "from the task"));
 	has_value(b, "\"tail\":\"warn\"");
 	assert_true(b->cpu_seconds > 0);
