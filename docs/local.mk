@@ -5,6 +5,7 @@ dist_man1_MANS += \
 
 #: docs/*.md
 dist_doc_DATA += \
+	docs/benchmarks.md \
 	docs/design.md \
 	docs/plugins.md \
 	docs/workflows.md
