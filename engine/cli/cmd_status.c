@@ -24,6 +24,13 @@ struct node_row {
 	size_t counts[MAX_STATES], state_count, total;
 };
 
+/* A task of an earlier run that the workflow no longer has. */
+static int
+is_gone(const struct history_task *t)
+{
+	return !strcmp(t->state, "gone");
+}
+
 static js *
 attempt_json(const struct history_attempt *a)
 {
@@ -57,6 +64,8 @@ print_json(const char *path, const struct history *h)
 
 	for (size_t i = 0; i < h->task_count; i++) {
 		const struct history_task *t = &h->tasks[i];
+		if (is_gone(t))
+			continue;
 		js *one = js_object(), *attempts = js_array();
 		js_set_text(one, "task", t->label);
 		js_set_text(one, "node", t->node);
@@ -106,6 +115,8 @@ print_nodes(const struct history *h)
 
 	for (size_t i = 0; i < h->task_count; i++) {
 		int added;
+		if (is_gone(&h->tasks[i]))
+			continue;
 		uint64_t *k = map_puts(&at, h->tasks[i].node, &added);
 		if (added) {
 			*k = count;
@@ -127,6 +138,8 @@ print_nodes(const struct history *h)
 static int
 is_plain(const struct history_task *t)
 {
+	if (is_gone(t))
+		return 1;
 	if (strcmp(t->state, "done") && strcmp(t->state, "cached"))
 		return 0;
 	return t->attempt_count <= 1;

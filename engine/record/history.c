@@ -213,7 +213,7 @@ on_states(struct reading *r, const js *event)
 	for (size_t i = 0; state[0] && i < js_count(tasks); i++) {
 		struct history_task *t = task_labelled(r, js_as_text(js_at(tasks, i), ""));
 
-		if (!t || strcmp(t->state, "done") == 0)
+		if (!t || (strcmp(t->state, "done") == 0 && strcmp(state, "gone") != 0))
 			continue;
 		set_text(&t->state, state);
 		set_text(&t->why, "");

@@ -26,7 +26,7 @@ struct history_task {
 	char *label;   /* "predict[model=3]" */
 	char *node, *branch; /* "predict", "model=3" */
 	char *state;   /* waiting running done cached failed skipped off blocked
-	                  cancelled lost */
+	                  cancelled lost gone */
 	char *why;
 	char *key;     /* hex or "" */
 	struct history_attempt *attempts;

@@ -9,7 +9,7 @@
  *               signal seconds cpu_seconds max_rss [key] [captured]
  *   retry       task attempt(next) delay values
  *   state       task state(cached|skipped|off|blocked|failed|done) why [key]
- *   states      state(cached) tasks[...]   (many tasks at once)
+ *   states      state(cached|gone) tasks[...]   (many tasks at once)
  *   note        text [task]
  *   run-end     exit reason counts{}
  * "task" is the label "node" or "node[model=3,seed=1]".

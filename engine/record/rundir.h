@@ -64,6 +64,8 @@ int rundir_result_text(struct rundir *d, const char *name, const char *text,
 /* Take away the files of results/ that an earlier run published and this one, which must be
  * complete, has not: branches that are gone. Files that someone changed stay. Returns how many. */
 size_t rundir_prune(struct rundir *d);
+/* Has something been published, or taken away, since it was last written back? */
+int rundir_changed(const struct rundir *d);
 /* Write back results/.published if it changed. */
 int rundir_flush(struct rundir *d, struct error *e);
 

@@ -111,6 +111,12 @@ notes_of(struct rundir *d)
 }
 
 int
+rundir_changed(const struct rundir *d)
+{
+	return d->published && d->published->changed;
+}
+
+int
 rundir_flush(struct rundir *d, struct error *e)
 {
 	struct rundir_published *p = d->published;

@@ -337,6 +337,35 @@ open_engine(struct run *r, struct error *e)
 	return 0;
 }
 
+/* Tell the journal about tasks of earlier runs that this one, complete, does not have. */
+static void
+note_gone(struct run *r)
+{
+	struct history *h = r->history ? r->history : history_read_own(r->dir.path, NULL);
+	struct map have = {0};
+	js *gone = js_array();
+
+	for (uint32_t t = 0; h && h->task_count && t < r->g->task_count; t++) {
+		char *label = run_label(r, t);
+		map_puts(&have, label, NULL);
+		free(label);
+	}
+	for (size_t i = 0; h && i < h->task_count; i++)
+		if (!map_gets(&have, h->tasks[i].label))
+			js_push(gone, js_text(h->tasks[i].label));
+	if (js_count(gone)) {
+		js *event = js_object();
+		js_set_text(event, "event", "states");
+		js_set_text(event, "state", "gone");
+		js_set(event, "tasks", js_ref(gone));
+		journal_add(r->journal, event);
+	}
+	js_free(gone);
+	map_free(&have);
+	if (h != r->history)
+		history_free(h);
+}
+
 static int
 finish(struct run *r)
 {
@@ -345,15 +374,19 @@ finish(struct run *r)
 
 	r->exit = exit_code(r);
 	run_write_timings(r);
-	if (!r->s->c.until.count && (r->exit == EXIT_DONE || r->exit == EXIT_SKIPPED))
+	int complete = !r->s->c.until.count
+	               && (r->exit == EXIT_DONE || r->exit == EXIT_SKIPPED);
+	if (complete)
 		rundir_prune(&r->dir);
-	if (!r->executing && r->first_time) { /* all was there: a run of its own all the same */
-		r->executing = 1;
+	if (!r->executing && (r->first_time || rundir_changed(&r->dir))) {
+		r->executing = 1; /* all was there, but not here: a run of its own all the same */
 		run_start_event(r);
 	}
 	run_early_events(r, r->executing);
 	if (r->executing) { /* else the journal knows */
 		run_flush_events(r);
+		if (complete)
+			note_gone(r);
 		run_end_event(r);
 	}
 	if (rundir_flush(&r->dir, &e) || journal_flush(r->journal, sync, &e)

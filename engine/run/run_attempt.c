@@ -224,8 +224,9 @@ start(struct run *r, struct active *a, struct error *e)
 	return rc;
 }
 
-void
-run_start_ready(struct run *r)
+/* Give slots to what is queued, as far as they go. */
+static void
+start_queued(struct run *r)
 {
 	uint32_t task;
 	struct slot slot;
@@ -244,6 +245,12 @@ run_start_ready(struct run *r)
 		graph_set_state(r->g, task, T_WAITING);
 		run_drop_active(r, task);
 	}
+}
+
+void
+run_start_ready(struct run *r)
+{
+	start_queued(r);
 	run_write_events(r); /* whoever finds us dead shall know what was under way */
 	run_maybe_stop(r);
 }
@@ -335,7 +342,8 @@ ended_ok(struct run *r, struct active *a, const struct exec_result *x)
 		run_settle_bad(r, task, T_FAILED, AF2_CLASS_TRANSIENT, e.text);
 		return;
 	}
-	if (!x->output_count && a->out_dir)
+	if (!x->output_count && a->out_dir
+	    && r->w->nodes[r->g->tasks[task].node].output_count)
 		rmdir(a->out_dir);
 	end_event(r, a, x, "ok");
 	r->executed++;
@@ -366,6 +374,7 @@ ended(void *arg, const struct exec_result *x)
 	sched_done(r->sched, &a->slot);
 	a->a = NULL;
 	if (x->outcome == AF2_OK) {
+		start_queued(r); /* the core need not wait until this one is published */
 		ended_ok(r, a, x);
 	} else if (x->outcome == AF2_SKIP) {
 		end_event(r, a, x, "skipped");

@@ -408,7 +408,12 @@ DOT
     [ -e r/results/a/k=2/o ]
     [ ! -e r/results/a/k=3 ]
     expect 0 af2flow status r
-    said "2 "
+    said " 2 "
+    not_said " 3 done"
+    # and comes back
+    expect 0 af2flow run b.dot --run-dir r
+    expect 0 af2flow status r
+    said "1 cached"
 }
 
 @test "every error of a file is listed, those of gather too" {
