@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Captured output: one pipe each for stdout and stderr, for as long as the host
  * lives. The first bytes of an attempt are kept in files of its folder, made when
- * there is something; the rest is counted. */
+ * there is something; the rest is counted.
+ *
+ * What is kept goes from the pipe into the file inside the kernel, in one step: bytes
+ * are in the pipe, where the engine finds them, or in the file. The plugin may end this
+ * process at any instant. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,7 +56,7 @@ capture_begin(struct capture *c, const char *dir, uint64_t limit)
 static void
 open_file(struct capture *c, struct stream *s)
 {
-	int fd, flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+	int fd, flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC;
 	char *path;
 
 	if (!*c->dir)
@@ -85,42 +90,73 @@ add_tail(struct stream *s, const char *p, size_t n)
 	s->tail_len += n;
 }
 
-static void
-take(struct capture *c, struct stream *s, const char *p, size_t n)
+static int
+is_empty(const struct stream *s)
+{
+	int n = 0;
+
+	return ioctl(s->read_fd, FIONREAD, &n) < 0 || n == 0;
+}
+
+/* Move what there is room for into the file. Bytes moved, or -1 if they must be read:
+ * no attempt, no room, no file, or a file system without splice. */
+static ssize_t
+keep(struct capture *c, struct stream *s)
 {
 	uint64_t room = s->kept < c->limit ? c->limit - s->kept : 0;
+	char end[sizeof(s->tail)];
+	ssize_t n, m;
 
-	if (!c->dir)
-		return;
-	add_tail(s, p, n);
-	s->total += n;
-	if (n > room)
-		n = (size_t)room;
-	if (n == 0)
-		return;
+	if (!c->dir || room == 0)
+		return -1;
 	if (s->file < 0)
 		open_file(c, s);
-	/* A full disk loses captured text, not the attempt: it counts as cut. */
-	if (s->file >= 0 && fs_write_all(s->file, p, n) == 0)
-		s->kept += n;
+	if (s->file < 0)
+		return -1;
+	n = splice(s->read_fd, NULL, s->file, NULL, room < CHUNK ? room : CHUNK,
+		   SPLICE_F_NONBLOCK);
+	if (n <= 0)
+		return -1;
+	s->kept += (uint64_t)n;
+	s->total += (uint64_t)n;
+	m = n < (ssize_t)sizeof(end) ? n : (ssize_t)sizeof(end);
+	m = pread(s->file, end, (size_t)m, (off_t)s->kept - m);
+	if (m > 0)
+		add_tail(s, end, (size_t)m);
+	return n;
+}
+
+/* Read what is not moved. A full disk loses captured text, not the attempt: it counts
+ * as cut. */
+static ssize_t
+take(struct capture *c, struct stream *s)
+{
+	uint64_t room = s->kept < c->limit ? c->limit - s->kept : 0;
+	char buf[CHUNK];
+	ssize_t n = read(s->read_fd, buf, CHUNK);
+
+	if (n <= 0 || !c->dir)
+		return n;
+	add_tail(s, buf, (size_t)n);
+	s->total += (uint64_t)n;
+	if (room > (uint64_t)n)
+		room = (uint64_t)n;
+	if (room > 0 && s->file >= 0 && fs_write_all(s->file, buf, (size_t)room) == 0)
+		s->kept += room;
+	return n;
 }
 
 static void
 drain_locked(struct capture *c)
 {
-	char buf[CHUNK];
-
 	for (int i = 0; i < 2; i++) {
 		struct stream *s = &c->streams[i];
-		ssize_t n = CHUNK;
+		ssize_t n = 1;
 
-		/* A pipe that was read empty is not read again; a flood cannot hold
-		 * us. */
-		for (int k = 0; k < DRAIN_ROUNDS && n == CHUNK; k++) {
-			n = read(s->read_fd, buf, CHUNK);
-			if (n > 0)
-				take(c, s, buf, (size_t)n);
-		}
+		/* A flood cannot hold us. */
+		for (int k = 0; k < DRAIN_ROUNDS && n > 0 && !is_empty(s); k++)
+			if ((n = keep(c, s)) < 0)
+				n = take(c, s);
 	}
 }
 

@@ -204,9 +204,10 @@ void task_put_result(struct str *out, const af2_task *t, const struct verdict *v
 		     double seconds, double cpu_seconds, int captured);
 /* Write a verdict: one line, clean UTF-8. */
 void verdict_set(struct verdict *v, int outcome, int cls, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+	__attribute__((format(printf, 4, 5), nonnull(4)));
 void verdict_vset(struct verdict *v, int outcome, int cls, const char *format,
-		  __builtin_va_list ap) __attribute__((format(printf, 4, 0)));
+		  __builtin_va_list ap)
+	__attribute__((format(printf, 4, 0), nonnull(4)));
 
 /* --- workdir.c -------------------------------------------------------------------- */
 /* Set the work directory up if it is not there. 0 or -1 with errno. */
