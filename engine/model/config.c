@@ -133,7 +133,11 @@ unknown_section(const char *file, int line, const char *section, struct diags *d
 	static const char *const sections[] = {"engine", "store", "resources", NULL};
 	char *hint = hint_for(section, sections);
 
-	if (starts_with(section, "executor.") || starts_with(section, "plugin."))
+	if (!*section)
+		diags_add(diags, SEV_ERROR, file, line, NULL,
+			  "sections are [engine], [store] and [resources]",
+			  "a setting before the first section");
+	else if (starts_with(section, "executor.") || starts_with(section, "plugin."))
 		diags_add(diags, SEV_ERROR, file, line, section, NULL,
 			  "section [%s] is not in this version", section);
 	else

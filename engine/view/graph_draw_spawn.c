@@ -148,9 +148,11 @@ graph_draw_svg(const char *dot_text, const char *out_path, double timeout,
 {
 	char *dot = xasprintf("%s.%ld.dot", out_path, (long)getpid());
 	char *svg = xasprintf("%s.%ld.tmp", out_path, (long)getpid());
-	int rc = fs_write_file(dot, dot_text, strlen(dot_text), 0, e);
+	int rc = fs_write_file(dot, dot_text, strlen(dot_text), 0, NULL);
 
-	if (rc == 0)
+	if (rc)
+		error_set(e, "cannot write '%s':", out_path);
+	else
 		rc = run_layout(dot, svg, timeout > 0 ? timeout : DEFAULT_TIMEOUT, e);
 	if (rc == 0 && rename(svg, out_path))
 		rc = error_set(e, "cannot write '%s':", out_path);

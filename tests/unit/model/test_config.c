@@ -74,7 +74,7 @@ test_refused(void **state)
 	refused(f, "[resources]\ncpus=-1\n", 2, "'-1' is no value", "whole number");
 	refused(f, "[plugin.predict]\npath=/x\n", 2, "not in this version", NULL);
 	refused(f, "[executor.slurm]\npath=/x\n", 2, "not in this version", NULL);
-	refused(f, "grace=1\n", 1, "", NULL);
+	refused(f, "grace=1\n", 1, "a setting before the first section", "[engine]");
 }
 
 static void
