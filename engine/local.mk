@@ -23,6 +23,8 @@ base_sources = \
 	engine/base/json.c \
 	engine/base/json.h \
 	engine/base/json_write.c \
+	engine/base/locks.c \
+	engine/base/locks.h \
 	engine/base/log.c \
 	engine/base/log.h \
 	engine/base/loop.c \
@@ -113,6 +115,10 @@ sched_sources = \
 record_sources = \
 	engine/record/engine_id.c \
 	engine/record/engine_id.h \
+	engine/record/engine_note.c \
+	engine/record/engine_note.h \
+	engine/record/engine_watch.c \
+	engine/record/engine_watch.h \
 	engine/record/history.c \
 	engine/record/history.h \
 	engine/record/journal.c \
@@ -121,6 +127,12 @@ record_sources = \
 	engine/record/json_scan.h \
 	engine/record/key.c \
 	engine/record/key.h \
+	engine/record/key_lock.c \
+	engine/record/key_lock.h \
+	engine/record/lease.c \
+	engine/record/lease.h \
+	engine/record/levels.c \
+	engine/record/levels.h \
 	engine/record/lines.c \
 	engine/record/lines.h \
 	engine/record/lines_private.h \
@@ -132,6 +144,7 @@ record_sources = \
 	engine/record/rundir.c \
 	engine/record/rundir.h \
 	engine/record/rundir_links.c \
+	engine/record/rundir_lock.c \
 	engine/record/rundir_private.h \
 	engine/record/rundir_results.c \
 	engine/record/store.c \
@@ -179,6 +192,7 @@ run_sources = \
 	engine/run/run_private.h \
 	engine/run/run_publish.c \
 	engine/run/run_resolve.c \
+	engine/run/run_share.c \
 	engine/run/run_task.c \
 	engine/run/run_view.c \
 	engine/run/run_wanted.c \

@@ -57,7 +57,7 @@ print_summary(const struct run *r, int executed, int rc)
 {
 	const struct graph *g = run_graph(r);
 	char took[32];
-	size_t cached = 0, done = g->counts[T_DONE];
+	size_t cached = 0, done = g->counts[T_DONE], shared = run_shared(r);
 
 	for (uint32_t n = 0; n < g->w->node_count; n++)
 		cached += run_node_cached(r, n);
@@ -72,8 +72,10 @@ print_summary(const struct run *r, int executed, int rc)
 	if (g->counts[T_BLOCKED])
 		printf("\n%zu task%s did not run because an input failed\n",
 		       g->counts[T_BLOCKED], g->counts[T_BLOCKED] == 1 ? "" : "s");
-	printf("\n%zu done (%zu of them stood already), %zu failed, %zu skipped, %zu off, "
-	       "%zu not run\n", done, cached, g->counts[T_FAILED], g->counts[T_SKIPPED],
+	printf("\n%zu done (%zu of them stood already", done, cached - shared);
+	if (shared)
+		printf(", %zu were made by other runs meanwhile", shared);
+	printf("), %zu failed, %zu skipped, %zu off, %zu not run\n", g->counts[T_FAILED], g->counts[T_SKIPPED],
 	       g->counts[T_OFF], g->task_count - done - g->counts[T_FAILED]
 	       - g->counts[T_SKIPPED] - g->counts[T_OFF]);
 	double used = run_cores(r) ? run_core_seconds(r) / (run_cores(r) * run_seconds(r)) : 0;

@@ -21,6 +21,8 @@ enum key_type {
 	KEY_PATH,    /* char *, one path, against the file's folder */
 	KEY_PATHS,   /* char *, folders separated by ':', against the file's folder */
 	KEY_SECONDS, /* double */
+	KEY_PATIENCE, /* double, from 1 */
+	KEY_LOCKS,   /* enum locks */
 	KEY_SIZE,    /* uint64_t */
 	KEY_COUNT    /* int, from 0 */
 };
@@ -34,6 +36,8 @@ static const struct key {
 	{"engine", "grace", KEY_SECONDS, offsetof(struct config, grace)},
 	{"engine", "capture", KEY_SIZE, offsetof(struct config, capture)},
 	{"store", "path", KEY_PATH, offsetof(struct config, store_path)},
+	{"store", "locks", KEY_LOCKS, offsetof(struct config, locks)},
+	{"store", "patience", KEY_PATIENCE, offsetof(struct config, patience)},
 	{"resources", "cpus", KEY_COUNT, offsetof(struct config, cpus)},
 	{"resources", "gpus", KEY_COUNT, offsetof(struct config, gpus)},
 	{"resources", "memory", KEY_SIZE, offsetof(struct config, memory)},
@@ -83,6 +87,20 @@ absolute_one(const char *file, const char *value)
 	return path;
 }
 
+/* 0 or -1. */
+static int
+set_locks(enum locks *to, const char *value)
+{
+	static const char *const words[] = {"auto", "file", "lease"};
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(value, words[i]) == 0) {
+			*to = (enum locks)i;
+			return 0;
+		}
+	return -1;
+}
+
 /* NULL if the value is good, else what would be. */
 static const char *
 set_key(struct config *c, const struct key *k, const char *file, const char *value)
@@ -104,6 +122,13 @@ set_key(struct config *c, const struct key *k, const char *file, const char *val
 			return "write 90s, 15m, 6h or 2d";
 		*(double *)to = seconds;
 		return NULL;
+	case KEY_PATIENCE:
+		if (parse_duration(value, &seconds) < 0 || seconds < 1)
+			return "write 1s or more: 90s, 15m";
+		*(double *)to = seconds;
+		return NULL;
+	case KEY_LOCKS:
+		return set_locks(to, value) < 0 ? "write auto, file or lease" : NULL;
 	case KEY_SIZE:
 		if (parse_size(value, &size) < 0)
 			return "write 512M, 16G or 1T";
@@ -218,6 +243,7 @@ config_load(struct config *c, const char *extra, struct diags *diags)
 	c->store_path = xstrdup("");
 	c->grace = 10;
 	c->capture = 8u << 20;
+	c->patience = 60;
 	c->cpus = c->gpus = -1;
 	read_if_there(c, SYSCONFDIR "/af2flow/af2flow.ini", diags);
 	if (user)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/locks.h"
 
 struct config {
 	/* [engine] */
@@ -17,6 +18,9 @@ struct config {
 	uint64_t capture;     /* bytes of stdout and of stderr kept an attempt; default 8 MiB */
 	/* [store] */
 	char *store_path;     /* "" */
+	enum locks locks;     /* how engines lock runs and keys; default auto */
+	double patience;      /* seconds without a sign of life of who holds a lock, after which
+	                         it is passed over; default 60 */
 	/* [resources] */
 	int cpus, gpus;       /* -1: not set */
 	uint64_t memory;      /* bytes, 0: not set */

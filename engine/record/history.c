@@ -69,6 +69,8 @@ history_free(struct history *h)
 		free(t->state);
 		free(t->why);
 		free(t->key);
+		free(t->wait.what);
+		free(t->wait.host);
 	}
 	free(h->tasks);
 	map_free(&h->by_label);
@@ -117,6 +119,8 @@ task_labelled(struct reading *r, const char *label)
 	set_text(&t->state, "waiting");
 	set_text(&t->why, "");
 	set_text(&t->key, "");
+	set_text(&t->wait.what, "");
+	set_text(&t->wait.host, "");
 	return t;
 }
 
@@ -161,6 +165,25 @@ is_open(const struct history_attempt *a)
 	return strcmp(a->outcome, "running") == 0;
 }
 
+/* What happens to a task ends its waiting. */
+static void
+end_wait(struct history_task *t)
+{
+	if (t->wait.what[0]) {
+		set_text(&t->wait.what, "");
+		set_text(&t->wait.host, "");
+		t->wait.pid = 0;
+		t->wait.since = 0;
+	}
+}
+
+static void
+set_state(struct history_task *t, const char *state)
+{
+	set_text(&t->state, state);
+	end_wait(t);
+}
+
 /* --- events ----------------------------------------------------------------------- */
 
 /* No end will come any more for what is open. */
@@ -174,7 +197,7 @@ lose_open(struct history *h)
 			if (is_open(&t->attempts[k]))
 				set_text(&t->attempts[k].outcome, "lost");
 		if (strcmp(t->state, "running") == 0) {
-			set_text(&t->state, "lost");
+			set_state(t, "lost");
 			set_text(&t->why, "the engine ended while it ran");
 		}
 	}
@@ -190,7 +213,7 @@ on_run_start(struct reading *r, const js *event)
 		struct history_task *t = &h->tasks[i];
 
 		if (strcmp(t->state, "done") != 0 && strcmp(t->state, "cached") != 0) {
-			set_text(&t->state, "waiting");
+			set_state(t, "waiting");
 			set_text(&t->why, "");
 		}
 	}
@@ -215,7 +238,7 @@ on_states(struct reading *r, const js *event)
 
 		if (!t || (strcmp(t->state, "done") == 0 && strcmp(state, "gone") != 0))
 			continue;
-		set_text(&t->state, state);
+		set_state(t, state);
 		set_text(&t->why, "");
 	}
 }
@@ -245,7 +268,7 @@ on_start(struct reading *r, const js *event)
 	a->gpus = (int)js_get_int(event, "gpus", 0);
 	set_member(&a->cpu_list, event, "cpu_list");
 	set_member(&a->gpu_ids, event, "gpu_ids");
-	set_text(&t->state, "running");
+	set_state(t, "running");
 	set_text(&t->why, "");
 }
 
@@ -301,7 +324,7 @@ on_end(struct reading *r, const js *event)
 	if (a->started == 0)
 		a->started = js_get_real(event, "time", 0) - a->seconds;
 	if (state)
-		set_text(&t->state, state);
+		set_state(t, state);
 	set_text(&t->why, a->message);
 	note_key(t, event);
 }
@@ -317,7 +340,29 @@ on_retry(struct reading *r, const js *event)
 	format_duration(js_get_real(event, "delay", 0), delay);
 	why = xasprintf("attempt %d after %s", (int)js_get_int(event, "attempt", 0),
 			delay);
-	set_text(&t->state, "waiting");
+	set_state(t, "waiting");
+	set_text(&t->why, why);
+	free(why);
+}
+
+/* Another engine is at the same work. */
+static void
+on_wait(struct reading *r, const js *event)
+{
+	struct history_task *t = task_of(r, event);
+	const js *holder = js_get(event, "holder");
+	char *why;
+
+	if (!t)
+		return;
+	set_state(t, "waiting");
+	set_member(&t->wait.what, event, "for");
+	set_member(&t->wait.host, holder, "host");
+	t->wait.pid = (int)js_get_int(holder, "pid", 0);
+	t->wait.since = js_get_real(event, "time", 0);
+	why = t->wait.pid ? xasprintf("another run, pid %d on %s, is at this work",
+				      t->wait.pid, t->wait.host)
+			  : xstrdup("another run is at this work");
 	set_text(&t->why, why);
 	free(why);
 }
@@ -330,7 +375,7 @@ on_state(struct reading *r, const js *event)
 
 	if (!t || !state[0])
 		return;
-	set_text(&t->state, state);
+	set_state(t, state);
 	if (strcmp(state, "failed") == 0 || strcmp(state, "skipped") == 0)
 		t->told = t->attempt_count;
 	set_member(&t->why, event, "why");
@@ -347,6 +392,7 @@ on_event(void *arg, const js *event)
 		{"run-start", on_run_start},
 		{"start", on_start},
 		{"end", on_end},
+		{"wait", on_wait},
 		{"retry", on_retry},
 		{"state", on_state},
 		{"states", on_states},

@@ -22,6 +22,12 @@ struct history_attempt {
 	int cpus, gpus;
 	char *cpu_list, *gpu_ids;
 };
+struct history_wait {
+	char *what; /* "key": another engine is at the same work; "": nothing */
+	char *host; /* of that engine; "" and 0 where that is not known */
+	int pid;
+	double since; /* Unix time when it began to wait */
+};
 struct history_task {
 	char *label;   /* "predict[model=3]" */
 	char *node, *branch; /* "predict", "model=3" */
@@ -29,6 +35,7 @@ struct history_task {
 	                  cancelled lost gone */
 	char *why;
 	char *key;     /* hex or "" */
+	struct history_wait wait; /* what it waits for, if not for its turn */
 	struct history_attempt *attempts;
 	size_t attempt_count;
 	size_t told;       /* attempts before its last failure: they do not count again */

@@ -7,6 +7,9 @@
  *   start       task attempt pid cpus gpus memory cpu_list gpu_ids [host: warm|new]
  *   end         task attempt outcome(ok|failed|skipped|cancelled) class message status
  *               signal seconds cpu_seconds max_rss [key] [captured]
+ *   wait        task for(key) key holder{engine host pid since}   (another engine on
+ *               the store is at the same work; its result, "made by another run", or
+ *               an attempt follows)
  *   retry       task attempt(next) delay values
  *   state       task state(cached|skipped|off|blocked|failed|done) why [key]
  *   states      state(cached|gone) tasks[...]   (many tasks at once)

@@ -281,6 +281,14 @@ lines_has(const struct lines *l, const char *key)
 	return map_gets(&l->keys, key) != NULL;
 }
 
+int
+lines_is_pending(const struct lines *l, const char *key)
+{
+	const uint64_t *found = map_gets(&l->keys, key);
+
+	return found && l->at[*found].file == PENDING;
+}
+
 const char *
 lines_get(struct lines *l, const char *key, size_t *len)
 {

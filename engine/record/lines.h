@@ -65,6 +65,8 @@ void lines_append_to(struct lines *l, const char *path);
  * damaged. */
 const char *lines_get(struct lines *l, const char *key, size_t *len);
 int lines_has(const struct lines *l, const char *key);
+/* Is its record not written yet? */
+int lines_is_pending(const struct lines *l, const char *key);
 /* Append; buffered. `key` has no blank and no newline, `text` no newline. With
  * first-wins the caller has looked first. */
 void lines_put(struct lines *l, const char *key, const char *text, size_t len);

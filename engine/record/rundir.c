@@ -2,7 +2,7 @@
 /* The run directory: opening, locking, what it says of itself.
  *
  *     id                    16 random hex digits; part of the keys of unshared tasks
- *     lock, lock.holder     locked (OFD) while an engine runs; which one, as JSON
+ *     lock, lock.holder     locked while an engine runs (rundir_lock.c); which one
  *     workflow.dot, params.ini, topology.xml, meta.json
  *     journal               journal.c
  *     index                 of the store's look-ups; a cache
@@ -26,10 +26,9 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "record/engine_id.h"
 #include "record/rundir_private.h"
 
-enum { ID_LENGTH = 16, SMALL_FILE = 64 * 1024, LONG_VALUE = 4000 };
+enum { ID_LENGTH = 16, SMALL_FILE = 64 * 1024, LONG_VALUE = 4000, DEFAULT_PATIENCE = 60 };
 
 char *
 rundir_name(const char *workflow_name, const char *workflow_path,
@@ -48,98 +47,6 @@ rundir_name(const char *workflow_name, const char *workflow_path,
 	out = xasprintf("%s-%.8s", safe, digest_hex(&d, hex));
 	free(safe);
 	return out;
-}
-
-/* --- lock ------------------------------------------------------------------------- */
-
-/* "pid 12 on host since 2026-01-02 03:04:05" from lock.holder, as far as it says. */
-static char *
-holder_text(const char *run)
-{
-	char *path = path_join(run, "lock.holder"), when[40] = "";
-	size_t len = 0;
-	char *text = fs_read_file(path, SMALL_FILE, &len, NULL), *out;
-	js *o = text ? js_parse(text, len, NULL) : NULL;
-	time_t since = (time_t)js_get_int(o, "since", 0);
-	struct tm tm;
-
-	if (since > 0 && localtime_r(&since, &tm))
-		strftime(when, sizeof when, " since %Y-%m-%d %H:%M:%S", &tm);
-	if (js_get_int(o, "pid", 0) > 0)
-		out = xasprintf("by pid %d on %s%s", (int)js_get_int(o, "pid", 0),
-				js_get_text(o, "host", "?"), when);
-	else
-		out = xstrdup("by another engine");
-	js_free(o);
-	free(text);
-	free(path);
-	return out;
-}
-
-static int
-write_holder(const char *run, struct error *e)
-{
-	char *path = path_join(run, "lock.holder"), *text;
-	struct engine_id self;
-	js *o = js_object();
-	int rc;
-
-	engine_self(&self);
-	js_set_text(o, "host", self.host);
-	js_set_int(o, "pid", self.pid);
-	js_set_int(o, "start", (int64_t)self.start);
-	js_set_text(o, "boot", self.boot);
-	js_set_int(o, "since", (int64_t)time(NULL));
-	text = js_pretty(o);
-	rc = fs_write_file(path, text, strlen(text), 0, e);
-	free(text);
-	js_free(o);
-	free(path);
-	return rc;
-}
-
-static int
-take_lock(struct rundir *d, struct error *e)
-{
-	char *path = path_join(d->path, "lock"), *holder;
-	int rc = 0;
-
-	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (d->lock_fd < 0) {
-		rc = error_set(e, "cannot open '%s':", path);
-	} else if (engine_lock(d->lock_fd) < 0) {
-		if (errno == EAGAIN) {
-			holder = holder_text(d->path);
-			rc = error_set(e, "run '%s' is in use %s", d->path, holder);
-			error_hint(
-				e,
-				"wait until it has ended, or give another --run-dir");
-			free(holder);
-		} else {
-			rc = error_set(e, "cannot lock '%s':", path);
-		}
-		/* Not ours: closing must not remove the holder's note. */
-		close(d->lock_fd);
-		d->lock_fd = -1;
-	} else {
-		rc = write_holder(d->path, e);
-	}
-	free(path);
-	return rc;
-}
-
-int
-rundir_is_held(const char *path)
-{
-	char *lock = path_join(path, "lock");
-	int fd = open(lock, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK), held = 0;
-
-	free(lock);
-	if (fd < 0)
-		return 0;
-	held = engine_is_locked(fd) == 1;
-	close(fd);
-	return held;
 }
 
 /* --- opening ---------------------------------------------------------------------- */
@@ -195,10 +102,18 @@ resolve(struct rundir *d, const char *path, struct error *e)
 int
 rundir_open(struct rundir *d, const char *path, struct error *e)
 {
+	return rundir_open_locked(d, path, LOCKS_AUTO, DEFAULT_PATIENCE, e);
+}
+
+int
+rundir_open_locked(struct rundir *d, const char *path, enum locks how, double patience,
+		   struct error *e)
+{
 	*d = (struct rundir){.lock_fd = -1};
 	if (!path[0])
 		return error_set(e, "cannot open the run: its path is empty");
-	if (fs_mkdirs(path, e) < 0 || resolve(d, path, e) < 0 || take_lock(d, e) < 0)
+	if (fs_mkdirs(path, e) < 0 || resolve(d, path, e) < 0 ||
+	    rundir_take_lock(d, how, patience, e) < 0)
 		goto error;
 	d->id = read_id(d);
 	if (!d->id && make_id(d, e) < 0)
@@ -237,13 +152,7 @@ rundir_close(struct rundir *d)
 {
 	int saved = errno;
 
-	if (d->lock_fd >= 0) {
-		char *holder = path_join(d->path, "lock.holder");
-
-		unlink(holder);
-		free(holder);
-		close(d->lock_fd);
-	}
+	rundir_drop_lock(d);
 	rundir_published_free(d->published);
 	free(d->path);
 	free(d->id);

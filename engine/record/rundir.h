@@ -8,12 +8,14 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/locks.h"
 #include "record/result.h"
 
 struct rundir {
 	char *path;  /* absolute, symlinks resolved */
 	char *id;    /* 16 random hex digits, kept in the file `id` */
-	int lock_fd; /* OFD lock on `lock`; -1: not locked */
+	int lock_fd; /* the locked `lock`, or the note of a lease; -1: not locked */
+	int lease;   /* its level, from 1; 0: locked without a lease */
 	struct rundir_published *published; /* results/.published, once needed */
 };
 struct name_value {
@@ -28,6 +30,14 @@ char *rundir_name(const char *workflow_name, const char *workflow_path,
 /* Open (and make) a run directory and take its lock. If another engine holds it: the
  * error names host, pid and since when. */
 int rundir_open(struct rundir *d, const char *path, struct error *e);
+/* The same where settings say how to lock, and for how long (seconds) a holder may give
+ * no sign of life before it is passed over: that is for leases alone. Waits no longer
+ * than that. */
+int rundir_open_locked(struct rundir *d, const char *path, enum locks how,
+		       double patience, struct error *e);
+/* Give a sign of life where the lock is a lease; at least 4 times within the patience.
+ * 0, or -1 with the error set: another engine took the run over. */
+int rundir_beat(const struct rundir *d, struct error *e);
 /* Open one for reading (status, log, graph): no lock. */
 int rundir_open_read(struct rundir *d, const char *path, struct error *e);
 /* Gives the lock back; calls no rundir_flush. */

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rundir_private: what rundir.c and rundir_results.c share.
+ * rundir_private: what the files of the run directory share.
  */
 #ifndef RECORD_RUNDIR_PRIVATE_H
 #define RECORD_RUNDIR_PRIVATE_H
 
 #include "record/rundir.h"
 
+/* rundir_lock.c: lock the directory at d->path: 0, or -1 with the error set. */
+int rundir_take_lock(struct rundir *d, enum locks how, double patience, struct error *e);
+/* Give it back, if it is locked. */
+void rundir_drop_lock(struct rundir *d);
 void rundir_published_free(struct rundir_published *p);
 /* Write a file unless it holds just that. */
 int write_if_differs(const char *path, const char *data, size_t len, struct error *e);

@@ -9,7 +9,8 @@
  *     tmp/ENGINE/          what running attempts write; renamed into objects/ when
  *                          published
  *     tmp/damaged-...      objects that were found damaged and moved aside
- *     engines/ENGINE       locked as long as that engine lives
+ *     engines/ENGINE       locked as long as that engine lives; its heartbeat
+ *     locks/               of keys (key_lock.c): keys, or one file each
  *     runs/HEX             path of a run directory that uses the store
  *     cache/digests, cache/fingerprints
  *                          line records, the last one wins; may be deleted at any time
@@ -34,9 +35,9 @@
 #include <unistd.h>
 
 #include "base/fs.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "record/engine_note.h"
 #include "record/store_private.h"
 
 /* --- names and small things ------------------------------------------------------- */
@@ -122,7 +123,7 @@ static int
 make_store(const char *path, struct error *e)
 {
 	static const char *const parts[] = {"objects", "segments", "tmp", "runs",
-					    "engines", "cache",    NULL};
+					    "engines", "cache",    "locks", NULL};
 
 	if (fs_mkdirs(path, e) < 0)
 		return -1;
@@ -257,46 +258,21 @@ sweep(struct store *s, const char *part)
 	free(folder);
 }
 
-/* What a person who finds the file wants to know. */
-static char *
-describe_self(const struct store *s)
-{
-	js *o = js_object();
-	char *text;
-
-	js_set_text(o, "host", s->self.host);
-	js_set_int(o, "pid", s->self.pid);
-	js_set_int(o, "start", (int64_t)s->self.start);
-	js_set_text(o, "boot", s->self.boot);
-	js_set_int(o, "since", (int64_t)time(NULL));
-	text = js_pretty(o);
-	js_free(o);
-	return text;
-}
-
 int
 store_register(struct store *s, struct error *e)
 {
-	char *note, *text;
-	int fd;
+	char *note;
 
 	if (s->engine_fd >= 0)
 		return 0;
 	note = xasprintf("%s/engines/%s", s->path, s->self.name);
-	fd = open(note, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0) {
+	s->engine_fd = engine_note_make(note, &s->self, 0, NULL);
+	if (s->engine_fd < 0)
 		error_set(e, "cannot write to store '%s': cannot make '%s':", s->path,
 			  note);
-		free(note);
-		return -1;
-	}
-	text = describe_self(s);
-	/* A file system without locks or space costs only the hint to others. */
-	(void)engine_lock(fd);
-	(void)fs_write_all(fd, text, strlen(text));
-	free(text);
 	free(note);
-	s->engine_fd = fd;
+	if (s->engine_fd < 0)
+		return -1;
 	sweep(s, "tmp");
 	sweep(s, "engines");
 	return 0;

@@ -30,6 +30,10 @@ void store_use_index(struct store *s, const char *file);
  * reported once on stderr and counted as absent. `out` NULL: only asks. */
 int store_lookup(struct store *s, const struct digest *key, struct result **out);
 
+/* The next look-up takes in what other engines have written up to then (else it may
+ * miss what is younger than a second). */
+void store_expect_news(struct store *s);
+
 /* Names for one attempt in tmp/: an output folder (made, if want_out) and a work
  * folder (not made). Caller frees. */
 int store_attempt_dirs(struct store *s, int want_out, char **out_dir, char **work_dir,

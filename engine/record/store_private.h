@@ -58,6 +58,8 @@ void segments_load(struct store *s);
 struct result *segments_lookup(struct store *s, const struct digest *key);
 int segments_put(struct store *s, const struct digest *key, const struct str *text,
 		 int sync, struct error *e);
+/* Write a record of ours that is still in memory, if there is one of this key. */
+void segments_publish(struct store *s, const struct digest *key);
 /* Join the segments of dead engines if there are many, or damaged ones. */
 void segments_merge(struct store *s);
 

@@ -2,7 +2,7 @@
 /* Records of results without files: segments/, one append-only file an engine.
  *
  * They are scanned at the first look-up. Other engines may be writing theirs, so a
- * miss looks for new records, at most once a second. Segments of dead engines are
+ * miss looks for new records, at most once a second unless told that there are some. Segments of dead engines are
  * joined into one when there are many or when one is damaged: written beside,
  * synced, renamed, then the old ones are removed. A crash between leaves records
  * twice, which is harmless: the first one stands.
@@ -135,6 +135,12 @@ refresh(struct store *s)
 	find_segments(s);
 }
 
+void
+store_expect_news(struct store *s)
+{
+	s->segments_seen = -1;
+}
+
 struct result *
 segments_lookup(struct store *s, const struct digest *key)
 {
@@ -193,6 +199,16 @@ segments_put(struct store *s, const struct digest *key, const struct str *text,
 	if (s->segments.pending.len > before)
 		lines_unput(&s->segments, hex, before);
 	return -1;
+}
+
+void
+segments_publish(struct store *s, const struct digest *key)
+{
+	char hex[DIGEST_HEX + 1];
+
+	if (s->segments.pending.len > 0 &&
+	    lines_is_pending(&s->segments, digest_hex(key, hex)))
+		(void)store_flush(s, 0, NULL); /* it stays pending: tried again */
 }
 
 int

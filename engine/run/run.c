@@ -33,7 +33,8 @@ open_records(struct run *r, struct error *e)
 	r->first_time = access(journal, F_OK) != 0;
 	r->made_dir = r->write && access(path, F_OK) != 0;
 	if (r->write) {
-		rc = rundir_open(&r->dir, path, e);
+		rc = rundir_open_locked(&r->dir, path, r->s->settings.locks,
+		                        r->s->settings.patience, e);
 		r->has_dir = rc == 0;
 	} else if (!r->first_time) {
 		r->has_dir = rundir_open_read(&r->dir, path, e) == 0;
@@ -172,7 +173,7 @@ run_maybe_stop(struct run *r)
 {
 	if (r->running || (r->asking && !r->stopping))
 		return;
-	if (!r->stopping && (r->delayed || sched_waiting(r->sched)))
+	if (!r->stopping && (r->delayed || r->sharing || sched_waiting(r->sched)))
 		return;
 	loop_stop(r->loop);
 }
@@ -214,6 +215,12 @@ static void
 tick(void *arg)
 {
 	run_tell(arg, NEWS_TICK, "%s", "");
+}
+
+static void
+beat(void *arg)
+{
+	run_beat(arg);
 }
 
 static void
@@ -329,6 +336,7 @@ open_engine(struct run *r, struct error *e)
 	if (!r->history || describe(r, r->machine->xml, e))
 		return -1;
 	end_leftovers(r);
+	r->locks = key_locks_new(r->store, r->s->settings.locks, r->s->settings.patience);
 	r->loop = loop_new();
 	r->sched = sched_new(r->machine);
 	r->pool = pool_new(r->loop, &c);
@@ -417,9 +425,12 @@ run_execute(struct run *r)
 	loop_on_signal(r->loop, SIGTERM, on_signal, r);
 	struct loop_timer *sync = loop_after(r->loop, SYNC_EVERY, SYNC_EVERY, sync_records, r);
 	struct loop_timer *ticks = loop_after(r->loop, TICK, TICK, tick, r);
+	double every = key_locks_beat_every(r->s->settings.patience);
+	struct loop_timer *beats = loop_after(r->loop, every, every, beat, r);
 	start_missing(r);
-	if (r->running || r->asking || r->delayed)
+	if (r->running || r->asking || r->delayed || r->sharing)
 		loop_run(r->loop);
+	loop_cancel(beats);
 	loop_cancel(sync);
 	loop_cancel(ticks);
 	return finish(r);
@@ -443,6 +454,7 @@ run_close(struct run *r)
 	graph_free(r->g);
 	history_free(r->history);
 	journal_close(r->journal);
+	key_locks_free(r->locks);
 	store_close(r->store);
 	if (r->has_dir)
 		rundir_close(&r->dir);
@@ -465,6 +477,7 @@ run_close(struct run *r)
 	free(r->cached_tasks.v);
 	words_free(&r->failures);
 	words_free(&r->skips);
+	words_free(&r->holders);
 	free(r->missing.v);
 	free(r->cached);
 	free(r);

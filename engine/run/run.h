@@ -90,6 +90,7 @@ const struct graph *run_graph(const struct run *r);
 const char *run_path(const struct run *r);
 double run_seconds(const struct run *r);       /* wall time so far */
 size_t run_node_cached(const struct run *r, uint32_t node); /* done without executing */
+size_t run_shared(const struct run *r);        /* of these, done by another run meanwhile */
 unsigned run_cores(const struct run *r);       /* cores of the machine; 0: not loaded */
 double run_core_seconds(const struct run *r);  /* core-seconds of slots that ended */
 /* Failures and skips so far: label, class and message, one line each. */

@@ -224,10 +224,12 @@ start(struct run *r, struct active *a, struct error *e)
 	return rc;
 }
 
-/* Give slots to what is queued, as far as they go. */
-static void
+/* Give slots to what is queued, as far as they go. Returns whether a task was settled by what
+ * another engine has made. */
+static int
 start_queued(struct run *r)
 {
+	size_t before = r->shared;
 	uint32_t task;
 	struct slot slot;
 
@@ -238,19 +240,21 @@ start_queued(struct run *r)
 		a->slot = slot;
 		a->cpus = slot.core_count;
 		a->gpus = slot.gpu_count;
-		if (start(r, a, &e) == 0)
+		if (!run_claim(r, a) || start(r, a, &e) == 0)
 			continue;
 		sched_done(r->sched, &a->slot);
 		run_fatal(r, &e);
 		graph_set_state(r->g, task, T_WAITING);
 		run_drop_active(r, task);
 	}
+	return r->shared > before;
 }
 
 void
 run_start_ready(struct run *r)
 {
-	start_queued(r);
+	while (start_queued(r))
+		run_pump(r);
 	run_write_events(r); /* whoever finds us dead shall know what was under way */
 	run_maybe_stop(r);
 }
@@ -348,7 +352,7 @@ ended_ok(struct run *r, struct active *a, const struct exec_result *x)
 	end_event(r, a, x, "ok");
 	r->executed++;
 	run_tell(r, NEWS_DONE, "%s: done in %s", a->label, format_duration(x->seconds, seconds));
-	run_settle_done(r, task, res, 0);
+	run_settle_done(r, task, res, MADE_HERE);
 }
 
 static void
@@ -395,6 +399,7 @@ ended(void *arg, const struct exec_result *x)
 	} else {
 		end_event(r, a, x, "failed");
 		drop_dirs(a);
+		run_unclaim(r, a);
 		run_fail(r, a, x->cls, x->status, x->signal, x->message);
 	}
 	run_pump(r);

@@ -10,6 +10,7 @@
 #include "record/history.h"
 #include "record/journal.h"
 #include "record/key.h"
+#include "record/key_lock.h"
 #include "record/rundir.h"
 #include "record/store.h"
 #include "run/run.h"
@@ -36,6 +37,9 @@ struct active {
 	int queued;           /* waits in the scheduler */
 	int print_class;      /* why its fingerprint failed */
 	char *fingerprint;    /* text, once known */
+	struct key_lock lock; /* of `key`, while it runs */
+	double pause;         /* until it looks again what another engine made */
+	char *holder;         /* that engine; NULL: it waits for none */
 };
 
 /* What the run knows of a task beside the graph. */
@@ -62,6 +66,7 @@ struct run {
 	struct store *store;   /* NULL: there is none (check only) */
 	struct rundir dir;
 	int has_dir;
+	struct key_locks *locks; /* while executing */
 	struct journal *journal;
 	struct history *history;
 	struct key *key;
@@ -87,6 +92,10 @@ struct run {
 	struct map timings;     /* name -> seconds as double bits */
 	int has_timings;        /* a stage speaks of timings */
 	size_t running, delayed, asking; /* attempts, timers, fingerprints under way */
+	size_t sharing;         /* tasks that wait for another engine */
+	size_t shared;          /* tasks done by another engine meanwhile */
+	struct words holders;   /* engines that were waited for */
+	double beat_at;         /* when the next sign of life is due */
 	int executing;          /* phase: 0 looking up, 1 executing */
 	int write;              /* 0: nothing may be created (check) */
 	int first_time;         /* the run directory is new */
@@ -150,7 +159,11 @@ struct active *run_active(struct run *r, uint32_t task); /* a new one */
 int run_follow(struct run *r, struct active *a);
 /* Followers of a leader that ends without a word on their work: each looks for itself. */
 void run_leave(struct run *r, uint32_t followers);
-void run_settle_done(struct run *r, uint32_t task, struct result *result, int cached);
+enum made { MADE_HERE, MADE_BEFORE, MADE_MEANWHILE }; /* the last: by another engine */
+void run_settle_done(struct run *r, uint32_t task, struct result *result, enum made made);
+/* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set; -2: its
+ * fingerprint failed; 2: not known yet. The key kept is that of the attempt to be made. */
+int run_look_up(struct run *r, struct active *a, int may_ask, enum made made, struct error *e);
 void run_settle_bad(struct run *r, uint32_t task, int state, int cls, const char *message);
 void run_drop_active(struct run *r, uint32_t task);
 struct rtask *run_rtask(struct run *r, uint32_t task);
@@ -158,6 +171,13 @@ struct rtask *run_rtask(struct run *r, uint32_t task);
 /* run_attempt.c */
 void run_start_ready(struct run *r);     /* hand out slots */
 void run_again(struct run *r, struct active *a, int attempt); /* queue this attempt */
+
+/* run_share.c: work that other engines on the store do, too */
+/* A task has a slot and would start: take the lock of its key. 1: start it; 0: another engine is
+ * at it or has done it; the slot is given back, and `a` may be gone. */
+int run_claim(struct run *r, struct active *a);
+void run_unclaim(struct run *r, struct active *a); /* its attempt has ended */
+void run_beat(struct run *r); /* a sign of life, when one is due */
 
 /* run_fail.c */
 void run_fail(struct run *r, struct active *a, int cls, int status, int signal,

@@ -46,11 +46,13 @@ run_drop_active(struct run *r, uint32_t task)
 	if (!a)
 		return;
 	run_rtask(r, task)->active = NULL;
+	run_unclaim(r, a);
 	free(a->out_dir);
 	free(a->work_dir);
 	free(a->attempt_dir);
 	free(a->label);
 	free(a->gpu_ids);
+	free(a->holder);
 	free(a);
 }
 
@@ -77,15 +79,15 @@ tell_lists(struct run *r, uint32_t task, const struct result *result)
 }
 
 static void
-done_one(struct run *r, uint32_t task, struct result *result, int cached)
+done_one(struct run *r, uint32_t task, struct result *result, enum made made)
 {
 	run_rtask(r, task)->result = result;
-	if (cached) {
+	if (made != MADE_HERE)
 		r->cached[r->g->tasks[task].node]++;
+	if (made == MADE_BEFORE)
 		u32s_push(&r->cached_tasks, task);
-	}
 	tell_lists(r, task, result);
-	run_publish(r, task, result, cached);
+	run_publish(r, task, result, made != MADE_HERE);
 	run_timings(r, task, result);
 	result_trim(result);
 	if (!result->output_count) { /* nobody can ask for it again */
@@ -93,22 +95,42 @@ done_one(struct run *r, uint32_t task, struct result *result, int cached)
 		result_free(result);
 	}
 	graph_settle(r->g, task, T_DONE);
-	if (cached && r->observer.news && r->executing) {
+	if (made == MADE_BEFORE && r->observer.news && r->executing) {
 		char *label = run_label(r, task);
 		run_tell(r, NEWS_CACHED, "%s: result stands in the store", label);
 		free(label);
 	}
 }
 
+/* Another engine made it while this run went on. */
+static void
+note_shared(struct run *r, uint32_t task, const struct result *result)
+{
+	char *label = run_label(r, task), hex[DIGEST_HEX + 1];
+	js *event = js_object();
+
+	r->shared++;
+	js_set_text(event, "event", "state");
+	js_set_text(event, "task", label);
+	js_set_text(event, "state", "cached");
+	js_set_text(event, "why", "made by another run");
+	js_set_text(event, "key", digest_hex(&result->key, hex));
+	run_event(r, event);
+	run_tell(r, NEWS_CACHED, "%s: made by another run", label);
+	free(label);
+}
+
 /* A result for a task and for those that waited for the same key. Takes `result` over. */
 void
-run_settle_done(struct run *r, uint32_t task, struct result *result, int cached)
+run_settle_done(struct run *r, uint32_t task, struct result *result, enum made made)
 {
 	struct active *a = run_rtask(r, task)->active;
 	uint32_t f = a ? a->followers : NONE;
 
 	run_drop_active(r, task);
-	done_one(r, task, result, cached);
+	if (made == MADE_MEANWHILE)
+		note_shared(r, task, result);
+	done_one(r, task, result, made);
 	run_leave(r, f);
 }
 
@@ -172,10 +194,8 @@ note_settled(struct run *r, uint32_t task)
 
 /* --- ready ------------------------------------------------------------------------------- */
 
-/* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set; -2: its
- * fingerprint failed; 2: not known yet. The key kept is that of the attempt to be made. */
-static int
-look_up(struct run *r, struct active *a, int may_ask, struct error *e)
+int
+run_look_up(struct run *r, struct active *a, int may_ask, enum made made, struct error *e)
 {
 	int last = a->options.has_retry_values ? a->options.retries + 1 : 1;
 	struct result *result = NULL;
@@ -196,7 +216,7 @@ look_up(struct run *r, struct active *a, int may_ask, struct error *e)
 		if (n == a->attempt)
 			a->key = key;
 		if (store_lookup(r->store, &key, &result) == 1) {
-			run_settle_done(r, a->task, result, 1);
+			run_settle_done(r, a->task, result, made);
 			return 1;
 		}
 	}
@@ -235,7 +255,7 @@ take(struct run *r, struct active *a)
 {
 	struct error e = {0};
 	uint32_t task = a->task;
-	int rc = look_up(r, a, r->executing, &e);
+	int rc = run_look_up(r, a, r->executing, MADE_BEFORE, &e);
 
 	if (rc == 1)
 		return;
@@ -280,7 +300,8 @@ take_hinted(struct run *r, uint32_t task)
 	if (r->g->tasks[task].state != T_WAITING || run_check_items(r, task))
 		return;
 	a = run_active(r, task);
-	if (run_options(r, task, 1, &a->options, &e) || look_up(r, a, 0, &e) != 1)
+	if (run_options(r, task, 1, &a->options, &e)
+	    || run_look_up(r, a, 0, MADE_BEFORE, &e) != 1)
 		run_drop_active(r, task);
 }
 
@@ -318,6 +339,7 @@ run_pump(struct run *r)
 	size_t f = 0, d = 0, s = 0, h = 0;
 	while (f < g->fresh.count || s < g->settled.count || d < g->ready.count
 	       || h < g->hinted.count) {
+		run_beat(r);
 		if (f < g->fresh.count)
 			take_fresh(r, g->fresh.v[f++]);
 		else if (s < g->settled.count)

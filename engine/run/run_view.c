@@ -30,6 +30,12 @@ run_node_cached(const struct run *r, uint32_t node)
 	return r->cached[node];
 }
 
+size_t
+run_shared(const struct run *r)
+{
+	return r->shared;
+}
+
 unsigned
 run_cores(const struct run *r)
 {
