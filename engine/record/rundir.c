@@ -122,7 +122,8 @@ take_lock(struct rundir *d, struct error *e)
 		close(d->lock_fd);
 		d->lock_fd = -1;
 	} else {
-		rc = write_holder(d->path, e);
+		/* A disk without room costs only the word to others. */
+		(void)write_holder(d->path, NULL);
 	}
 	free(path);
 	return rc;

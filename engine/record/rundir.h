@@ -14,6 +14,7 @@ struct rundir {
 	char *path;  /* absolute, symlinks resolved */
 	char *id;    /* 16 random hex digits, kept in the file `id` */
 	int lock_fd; /* OFD lock on `lock`; -1: not locked */
+	int has_tasks; /* tasks/ was made */
 	struct rundir_published *published; /* results/.published, once needed */
 };
 struct name_value {
@@ -49,6 +50,8 @@ char *rundir_task(const struct rundir *d, const char *node, const char *branch);
 /* The same + /attempt-N. */
 char *rundir_attempt(const struct rundir *d, const char *node, const char *branch,
 		     int n);
+/* Make tasks/, once: in it hosts make the folders of attempts. */
+int rundir_make_tasks(struct rundir *d, struct error *e);
 /* Make tasks/…/out -> object (relative link, replaced atomically if it differs). */
 int rundir_link(const struct rundir *d, const char *node, const char *branch,
 		const char *object_dir, struct error *e);
