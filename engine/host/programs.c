@@ -236,8 +236,10 @@ start_program(af2_task *t, const af2_program *p)
 		errno = ENOENT;
 		return -1;
 	}
-	if (!p->dir && task_need_work_dir(t) < 0)
+	if (!p->dir && task_need_work_dir(t) < 0) {
+		t->no_work_dir = 1;
 		return -1;
+	}
 	if (!dir)
 		dir = t->work_dir;
 	spec.dir = dir;
@@ -312,7 +314,11 @@ service_check_exit(af2_task *t, const af2_exit *how, const char *what)
 	struct verdict *v = &t->verdict;
 	char name[24];
 
-	if (how->spawn_errno)
+	if (how->spawn_errno && t->no_work_dir)
+		verdict_set(v, AF2_FAIL, AF2_CLASS_TRANSIENT,
+			    "cannot make the work directory '%s': %s", t->work_dir,
+			    strerror(how->spawn_errno));
+	else if (how->spawn_errno)
 		verdict_set(v, AF2_FAIL, AF2_CLASS_SPAWN, "cannot start '%s': %s", what,
 			    strerror(how->spawn_errno));
 	else if (how->signal)
