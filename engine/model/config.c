@@ -32,6 +32,7 @@ static const struct key {
 } keys[] = {
 	{"engine", "plugin_path", KEY_PATHS, offsetof(struct config, plugin_path)},
 	{"engine", "grace", KEY_SECONDS, offsetof(struct config, grace)},
+	{"engine", "pause", KEY_SECONDS, offsetof(struct config, pause)},
 	{"engine", "capture", KEY_SIZE, offsetof(struct config, capture)},
 	{"store", "path", KEY_PATH, offsetof(struct config, store_path)},
 	{"resources", "cpus", KEY_COUNT, offsetof(struct config, cpus)},
@@ -213,6 +214,7 @@ config_load(struct config *c, const char *extra, struct diags *diags)
 	c->plugin_path = xstrdup("");
 	c->store_path = xstrdup("");
 	c->grace = 10;
+	c->pause = 3600;
 	c->capture = 8u << 20;
 	c->cpus = c->gpus = -1;
 	read_if_there(c, SYSCONFDIR "/af2flow/af2flow.ini", diags);
