@@ -117,7 +117,8 @@ struct af2_task {
 	js *values, *measures;
 	struct verdict verdict, bad_output;
 	int status, signal; /* of the last program or worker that ended badly */
-	int has_work_dir, no_work_dir; /* no: it could not be made */
+	int has_work_dir;
+	const char *in_the_way; /* what the last program could not do before its start */
 	uint64_t max_rss;
 	double worker_cpu;
 	struct words prints, print_files; /* fingerprint: lines, files */
