@@ -189,6 +189,7 @@ run_sources = \
 	engine/run/run_fail.c \
 	engine/run/run_items.c \
 	engine/run/run_key.c \
+	engine/run/run_pause.c \
 	engine/run/run_private.h \
 	engine/run/run_publish.c \
 	engine/run/run_resolve.c \

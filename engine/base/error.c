@@ -74,6 +74,7 @@ error_set(struct error *e, const char *format, ...)
 		if (n > 0 && e->text[n - 1] != ':')
 			e->text[n++] = ':';
 		snprintf(e->text + n, sizeof e->text - n, " %s", why);
+		e->number = saved;
 	}
 	if (!e->text[0])
 		strcpy(e->text, "unknown error");
@@ -102,11 +103,27 @@ error_is_set(const struct error *e)
 	return e && e->text[0];
 }
 
+int
+error_passes(const struct error *e)
+{
+	switch (error_is_set(e) ? e->number : 0) {
+	case ENOSPC:
+	case EDQUOT:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case EAGAIN:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 void
 error_clear(struct error *e)
 {
 	if (e)
-		e->text[0] = e->hint[0] = '\0';
+		*e = (struct error){0};
 }
 
 /* --- classes of failure ----------------------------------------------------------- */

@@ -20,6 +20,7 @@ enum exit_code {
 struct error {
 	char text[1024];
 	char hint[256];
+	int number; /* errno of a text that ends in one, else 0 */
 };
 
 /* Record an error if none is recorded yet (the first one is kept). A format that ends
@@ -32,6 +33,9 @@ int error_hint(struct error *e, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* 1 if an error is recorded. */
 int error_is_set(const struct error *e);
+/* Is it of a kind that passes without us: no room, too many files, processes or too
+ * little memory? */
+int error_passes(const struct error *e);
 /* Forget it. */
 void error_clear(struct error *e);
 /* The class name of an af2_class (plugin.h): "exit", "signal", ...; "?" if out of

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,10 +52,10 @@ make_dir(const char *path)
 	return -1;
 }
 
-/* Make `path` and its parents; it is changed and restored meanwhile. 0 or -1 with
- * errno. */
+/* Make `path` and its parents, at most `most` folders; it is changed and restored
+ * meanwhile. 0 or -1 with errno. */
 static int
-make_dirs(char *path)
+make_dirs(char *path, unsigned most)
 {
 	char *slash;
 	int rc;
@@ -62,16 +63,16 @@ make_dirs(char *path)
 	if (make_dir(path) == 0)
 		return 0;
 	slash = strrchr(path, '/');
-	if (errno != ENOENT || !slash || slash == path)
+	if (errno != ENOENT || !slash || slash == path || most <= 1)
 		return -1;
 	*slash = '\0';
-	rc = make_dirs(path);
+	rc = make_dirs(path, most - 1);
 	*slash = '/';
 	return rc < 0 ? -1 : make_dir(path);
 }
 
 int
-fs_mkdirs(const char *path, struct error *e)
+fs_mkdirs_below(const char *path, unsigned most, struct error *e)
 {
 	char *copy;
 	size_t n = strlen(path);
@@ -80,9 +81,15 @@ fs_mkdirs(const char *path, struct error *e)
 	while (n > 1 && path[n - 1] == '/')
 		n--;
 	copy = xstrndup(path, n);
-	rc = make_dirs(copy);
+	rc = make_dirs(copy, most);
 	free(copy);
 	return rc < 0 ? error_set(e, "cannot make folder '%s':", path) : 0;
+}
+
+int
+fs_mkdirs(const char *path, struct error *e)
+{
+	return fs_mkdirs_below(path, UINT_MAX, e);
 }
 
 int

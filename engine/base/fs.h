@@ -30,6 +30,9 @@ char *path_component_from(const char *text);
 
 /* Make a folder and its parents, mode 0755. 0, or -1 with the error set. */
 int fs_mkdirs(const char *path, struct error *e);
+/* The same for at most its last `most` components: what they are in must be there, and is
+ * not made anew where somebody took it away. */
+int fs_mkdirs_below(const char *path, unsigned most, struct error *e);
 /* Remove a file or a tree, without following symlinks; read-only folders are made
  * writable. 0 also if it does not exist. */
 int fs_remove_tree(const char *path, struct error *e);

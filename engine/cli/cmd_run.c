@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * af2flow run: run a workflow, or go on with it.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,14 @@ execute(struct session *s, struct run *r, struct cli *o, struct diags *d)
 	return rc;
 }
 
+/* A wrong path is for the user to mend; a full or broken disk is not. */
+static int
+open_failed(const struct error *e)
+{
+	return error_passes(e) || e->number == EIO || e->number == EROFS ? EXIT_FAILED
+	                                                                 : EXIT_USAGE;
+}
+
 static int
 run(const struct command *c, struct cli *o)
 {
@@ -142,10 +151,12 @@ run(const struct command *c, struct cli *o)
 	o->c.workflow = o->args[0];
 	if (session_open(&s, &o->c, &d) == 0) {
 		struct run *r = run_open(&s, 1, NULL, &e);
-		if (r)
+		if (r) {
 			rc = execute(&s, r, o, &d);
-		else
+		} else {
 			log_error_object(&e);
+			rc = open_failed(&e);
+		}
 		fflush(stdout);
 		run_close(r);
 	}

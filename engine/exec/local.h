@@ -109,6 +109,7 @@ struct exec_result {
 	int synced;       /* outputs were fsynced */
 	int captured;     /* stdout or stderr files were written */
 	int pid;          /* of the host */
+	int number;       /* errno of a host that could not be started, else 0 */
 };
 
 typedef void attempt_done(void *arg, const struct exec_result *r);

@@ -101,6 +101,7 @@ pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done,
 			"the task's inputs and parameters are too many to send");
 		a->problem_class = AF2_CLASS_PERMANENT;
 	} else if (give(a, spec, &frame) < 0) {
+		a->number = errno;
 		a->problem = xasprintf("cannot start '%s': %s", p->host_program,
 				       strerror(errno));
 		a->problem_class = AF2_CLASS_SPAWN;
@@ -213,6 +214,7 @@ attempt_deliver(struct attempt *a)
 		r.message = message = end_message(a);
 	}
 	r.pid = a->pid;
+	r.number = a->number;
 	p->open_attempts--;
 	a->done(a->arg, &r);
 	free((void *)(uintptr_t)r.outputs);

@@ -30,7 +30,8 @@ conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit)
 			n = read(i ? c->err_read : c->out_read, buf, sizeof(buf));
 			if (n <= 0)
 				break;
-			if (!path && fs_mkdirs(attempt_dir, NULL) == 0) {
+			if (!path && fs_mkdirs_below(attempt_dir, PROTO_ATTEMPT_DEPTH,
+						     NULL) == 0) {
 				path = path_join(attempt_dir, i ? "stderr" : "stdout");
 				file = open(path,
 					    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,

@@ -64,7 +64,7 @@ struct attempt {
 	unsigned serial;          /* of the answer */
 	struct str answer;        /* payload of RESULT, "" if none came */
 	char *problem;            /* why there is no answer */
-	int problem_class, status, signal, pid;
+	int problem_class, status, signal, pid, number;
 	double cpu_seconds;
 	uint64_t max_rss;
 };

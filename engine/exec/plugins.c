@@ -334,8 +334,14 @@ source_find(void *arg, const char *id, const char **nearest)
 	return NULL;
 }
 
+static const char *
+source_problem(void *arg, const char *id)
+{
+	return registry_problem(arg, id);
+}
+
 struct stage_source
 registry_source(struct registry *r)
 {
-	return (struct stage_source){ source_find, r };
+	return (struct stage_source){ source_find, r, source_problem };
 }

@@ -22,6 +22,9 @@
 #define PROTO_VERSION 1
 #define PROTO_HEADER 8
 #define PROTO_LIMIT (64u << 20) /* largest payload, bytes */
+/* Folders of attempt_dir that hosts make, NODE/BRANCH/attempt-N; what they are in is the
+ * engine's to make, once. */
+#define PROTO_ATTEMPT_DEPTH 3
 
 enum proto_type {
 	PROTO_RUN = 1, /* a task, see task_put in local_wire.c */

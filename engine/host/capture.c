@@ -45,12 +45,26 @@ capture_begin(struct capture *c, const char *dir, uint64_t limit)
 	pthread_mutex_lock(&c->lock);
 	c->dir = xstrdup(dir);
 	c->limit = limit;
-	c->has_files = 0;
+	c->has_files = c->told = 0;
 	for (int i = 0; i < 2; i++) {
 		c->streams[i].kept = c->streams[i].total = 0;
 		c->streams[i].tail_len = 0;
 	}
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* A full disk loses captured text, not the attempt. */
+static void
+tell_loss(struct capture *c, const struct stream *s)
+{
+	char text[1024];
+
+	if (c->told)
+		return;
+	c->told = 1;
+	snprintf(text, sizeof(text), "cannot keep what it prints in '%s/%s': %m",
+		 c->dir, s->name);
+	host_log(host_self(), AF2_WARN, text);
 }
 
 static void
@@ -63,11 +77,13 @@ open_file(struct capture *c, struct stream *s)
 		return;
 	path = path_join(c->dir, s->name);
 	if ((fd = open(path, flags, 0644)) < 0 && errno == ENOENT &&
-	    fs_mkdirs(c->dir, NULL) == 0)
+	    fs_mkdirs_below(c->dir, PROTO_ATTEMPT_DEPTH, NULL) == 0)
 		fd = open(path, flags, 0644);
 	free(path);
-	if (fd < 0)
+	if (fd < 0) {
+		tell_loss(c, s);
 		return;
+	}
 	s->file = proc_fd_high(fd, HOST_FD_BASE);
 	c->has_files = 1;
 }
@@ -126,8 +142,7 @@ keep(struct capture *c, struct stream *s)
 	return n;
 }
 
-/* Read what is not moved. A full disk loses captured text, not the attempt: it counts
- * as cut. */
+/* Read what is not moved. What finds no room counts as cut. */
 static ssize_t
 take(struct capture *c, struct stream *s)
 {
@@ -141,8 +156,12 @@ take(struct capture *c, struct stream *s)
 	s->total += (uint64_t)n;
 	if (room > (uint64_t)n)
 		room = (uint64_t)n;
-	if (room > 0 && s->file >= 0 && fs_write_all(s->file, buf, (size_t)room) == 0)
-		s->kept += room;
+	if (room > 0 && s->file >= 0) {
+		if (fs_write_all(s->file, buf, (size_t)room) == 0)
+			s->kept += room;
+		else
+			tell_loss(c, s);
+	}
 	return n;
 }
 

@@ -53,6 +53,7 @@ struct capture {
 	char *dir; /* NULL: no attempt runs, drop what comes */
 	uint64_t limit;
 	int has_files;
+	int told; /* that not all could be kept */
 };
 
 /* How a callback said it ended. */
@@ -117,6 +118,7 @@ struct af2_task {
 	struct verdict verdict, bad_output;
 	int status, signal; /* of the last program or worker that ended badly */
 	int has_work_dir;
+	const char *in_the_way; /* what the last program could not do before its start */
 	uint64_t max_rss;
 	double worker_cpu;
 	struct words prints, print_files; /* fingerprint: lines, files */
@@ -214,6 +216,8 @@ void verdict_vset(struct verdict *v, int outcome, int cls, const char *format,
 int task_need_work_dir(af2_task *t);
 /* Remove it, with all that is in it. */
 void task_drop_work_dir(af2_task *t);
+/* Add to a failure that its file system is full, if it is. */
+void task_say_if_full(const af2_task *t, struct verdict *v);
 /* Remove the empty one that waits for the next task. */
 void workdir_end(struct host *h);
 

@@ -240,6 +240,7 @@ run_task(struct host *h, af2_task *t)
 	start = host_now();
 	if (v.outcome == AF2_OK)
 		judge(t, (int)h->plugin.run(t), &v);
+	task_say_if_full(t, &v);
 	/* Whoever might still write is ended before outputs are looked at. */
 	children_sweep(h, SWEEP_PATIENCE);
 	fflush(stdout);

@@ -181,11 +181,13 @@ service_find_program(const char *name)
 
 /* Open a redirection as a descriptor out of the child's way. -1 with errno. */
 static int
-open_redirect(const char *dir, const char *path, int flags)
+open_redirect(af2_task *t, const char *dir, const char *path, int flags)
 {
 	char *full = path_join(dir, path);
 	int fd = open(full, flags | O_CLOEXEC, 0666);
 
+	if (fd < 0)
+		t->in_the_way = arena_printf(&t->mem, "cannot open '%s': ", full);
 	free(full);
 	return fd < 0 ? -1 : proc_fd_high(fd, HOST_FD_BASE);
 }
@@ -193,9 +195,10 @@ open_redirect(const char *dir, const char *path, int flags)
 /* The three standard descriptors of a program; -1 in fds[0].from: none opened (0 is
  * /dev/null). 0, or -1 with errno. */
 static int
-open_redirects(struct host *h, const af2_program *p, const char *dir,
+open_redirects(af2_task *t, const af2_program *p, const char *dir,
 	       struct proc_fd fds[3], int opened[3])
 {
+	const struct host *h = t->host;
 	const char *paths[3] = {p->stdin_path, p->stdout_path, p->stderr_path};
 
 	for (int i = 0; i < 3; i++) {
@@ -206,7 +209,7 @@ open_redirects(struct host *h, const af2_program *p, const char *dir,
 	for (int i = 0; i < 3; i++) {
 		if (!paths[i])
 			continue;
-		opened[i] = open_redirect(dir, paths[i],
+		opened[i] = open_redirect(t, dir, paths[i],
 					  i ? O_WRONLY | O_CREAT | O_TRUNC : O_RDONLY);
 		if (opened[i] < 0)
 			return -1;
@@ -236,12 +239,15 @@ start_program(af2_task *t, const af2_program *p)
 		errno = ENOENT;
 		return -1;
 	}
-	if (!p->dir && task_need_work_dir(t) < 0)
+	if (!p->dir && task_need_work_dir(t) < 0) {
+		t->in_the_way = arena_printf(
+			&t->mem, "cannot make the work directory '%s': ", t->work_dir);
 		return -1;
+	}
 	if (!dir)
 		dir = t->work_dir;
 	spec.dir = dir;
-	if (open_redirects(h, p, dir, fds, opened) == 0) {
+	if (open_redirects(t, p, dir, fds, opened) == 0) {
 		env = p->env ? proc_environ(p->env) : NULL;
 		spec.env = env ? env : environ;
 		pid = child_spawn(h, &spec, 0);
@@ -287,6 +293,7 @@ service_run_program(af2_task *t, const af2_program *program, af2_exit *how)
 	if (!p.argv || !p.argv[0]) {
 		result.spawn_errno = EINVAL;
 	} else if (!atomic_load(&h->cancelled) && !atomic_load(&h->ending)) {
+		t->in_the_way = NULL;
 		capture_mark(&h->capture);
 		pid = start_program(t, &p);
 		if (pid < 0) {
@@ -313,7 +320,8 @@ service_check_exit(af2_task *t, const af2_exit *how, const char *what)
 	char name[24];
 
 	if (how->spawn_errno)
-		verdict_set(v, AF2_FAIL, AF2_CLASS_SPAWN, "cannot start '%s': %s", what,
+		verdict_set(v, AF2_FAIL, AF2_CLASS_SPAWN, "cannot start '%s': %s%s", what,
+			    t->in_the_way ? t->in_the_way : "",
 			    strerror(how->spawn_errno));
 	else if (how->signal)
 		verdict_set(v, AF2_FAIL, AF2_CLASS_SIGNAL, "'%s' was killed by %s%s%s",

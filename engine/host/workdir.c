@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -37,14 +38,28 @@ make(af2_task *t)
 	struct stat st;
 	int rc = mkdir(own, 0755);
 
-	if (rc < 0 && errno == ENOENT && fs_mkdirs(dir, NULL) == 0)
-		rc = mkdir(own, 0755);
 	free(dir);
 	t->host->spare_mode = rc == 0 && stat(own, &st) == 0 ? st.st_mode : 0;
 	if (rc == 0)
 		return own;
 	rc = mkdir(t->work_dir, 0755);
 	return rc == 0 || errno == EEXIST ? t->work_dir : NULL;
+}
+
+/* A tool seldom says more than that it failed: is it for lack of room? */
+void
+task_say_if_full(const af2_task *t, struct verdict *v)
+{
+	const char *dir = t->has_work_dir ? t->work_dir : t->out_dir;
+	struct statvfs fs;
+	size_t n = strlen(v->message);
+
+	if (v->outcome != AF2_FAIL || v->cls == AF2_CLASS_CANCELLED || !*dir ||
+	    statvfs(dir, &fs) < 0)
+		return;
+	if (fs.f_bavail == 0 || (fs.f_files > 0 && fs.f_favail == 0))
+		snprintf(v->message + n, sizeof(v->message) - n,
+			 " (the file system of '%s' is full)", dir);
 }
 
 int

@@ -34,6 +34,7 @@ static const struct key {
 } keys[] = {
 	{"engine", "plugin_path", KEY_PATHS, offsetof(struct config, plugin_path)},
 	{"engine", "grace", KEY_SECONDS, offsetof(struct config, grace)},
+	{"engine", "pause", KEY_SECONDS, offsetof(struct config, pause)},
 	{"engine", "capture", KEY_SIZE, offsetof(struct config, capture)},
 	{"store", "path", KEY_PATH, offsetof(struct config, store_path)},
 	{"store", "locks", KEY_LOCKS, offsetof(struct config, locks)},
@@ -242,6 +243,7 @@ config_load(struct config *c, const char *extra, struct diags *diags)
 	c->plugin_path = xstrdup("");
 	c->store_path = xstrdup("");
 	c->grace = 10;
+	c->pause = 3600;
 	c->capture = 8u << 20;
 	c->patience = 60;
 	c->cpus = c->gpus = -1;

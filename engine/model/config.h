@@ -15,6 +15,7 @@ struct config {
 	/* [engine] */
 	char *plugin_path;    /* folders separated by ':', "" */
 	double grace;         /* seconds between TERM and KILL; default 10 */
+	double pause;         /* seconds to wait for room and the like; 0: none; default 1h */
 	uint64_t capture;     /* bytes of stdout and of stderr kept an attempt; default 8 MiB */
 	/* [store] */
 	char *store_path;     /* "" */

@@ -274,7 +274,13 @@ find_stage(struct loader *l, struct wf_node *n, const struct dot_node *d)
 	if (id)
 		n->stage = l->stages->find(l->stages->arg, id, &near);
 	l->unsure |= !n->stage;
-	if (id && !n->stage) {
+	const char *why = id && !n->stage && l->stages->problem
+				  ? l->stages->problem(l->stages->arg, id)
+				  : NULL;
+	if (why) {
+		load_error(l, n->line, given ? given : n->name, NULL,
+			   "plugin '%s' cannot be used: %s", id, why);
+	} else if (id && !n->stage) {
 		char *hint = near ? xasprintf("did you mean '%s'?", near)
 				  : xstrdup(given ? "af2flow plugins list shows what "
 						    "there is"

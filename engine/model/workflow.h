@@ -106,6 +106,8 @@ struct param_setting {
 struct stage_source {
 	const struct stage *(*find)(void *arg, const char *id, const char **nearest);
 	void *arg;
+	/* Why there is none: NULL if nothing is known of it. May be NULL. */
+	const char *(*problem)(void *arg, const char *id);
 };
 
 /* Load and join a workflow. All errors of the file are added to `diags`; NULL if there is any.

@@ -14,6 +14,8 @@
  *   state       task state(cached|skipped|off|blocked|failed|done) why [key]
  *   states      state(cached|gone) tasks[...]   (many tasks at once)
  *   note        text [task]
+ *   paused      text    the run waits for room and the like, and why
+ *   resumed     text
  *   run-end     exit reason counts{}
  * "task" is the label "node" or "node[model=3,seed=1]".
  */

@@ -43,6 +43,7 @@ struct lines {
 	size_t out_first;   /* no record before this one in `at` is in `pending` */
 	struct str pending; /* sealed lines not yet written */
 	int unsynced;       /* written since the last sync */
+	int half;           /* half a line stands at the end, which could not be cut off */
 
 	char *window; /* bytes [window_at, +window_len) of file window_file */
 	size_t window_len, window_cap;

@@ -103,6 +103,16 @@ settle(struct lines *l, uint64_t start)
 	l->unsynced = 1;
 }
 
+/* A newline behind half a line. */
+static int
+end_half(struct lines *l)
+{
+	if (l->half && fs_write_all(l->out_fd, "\n", 1) < 0)
+		return -1;
+	l->half = 0;
+	return 0;
+}
+
 int
 lines_flush(struct lines *l, int sync, struct error *e)
 {
@@ -113,14 +123,13 @@ lines_flush(struct lines *l, int sync, struct error *e)
 
 		if (open_out(l, e) < 0)
 			return -1;
-		if (fstat(l->out_fd, &before) < 0)
+		if (end_half(l) < 0 || fstat(l->out_fd, &before) < 0)
 			return error_set(e, "cannot write '%s':", l->out);
 		if (fs_write_all(l->out_fd, l->pending.s, l->pending.len) < 0) {
 			error_set(e, "cannot write '%s':", l->out);
-			/* Half a line must not meet the next one; a newline ends it
-			 * where the file cannot be cut. */
-			if (ftruncate(l->out_fd, before.st_size) < 0)
-				(void)!write(l->out_fd, "\n", 1);
+			/* Half a line must not meet the next one. */
+			l->half = ftruncate(l->out_fd, before.st_size) < 0;
+			(void)end_half(l);
 			return -1;
 		}
 		/* Another engine may append to a shared file: ask where it went. */

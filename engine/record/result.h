@@ -41,6 +41,8 @@ struct result {
 	struct result_later *later; /* measures and made, not parsed yet; or NULL */
 };
 void result_free(struct result *r); /* NULL is allowed */
+/* Another of the same content. */
+struct result *result_copy(const struct result *r);
 /* Borrowed; NULL if there is none. */
 js *result_measures(const struct result *r);
 js *result_made(const struct result *r);

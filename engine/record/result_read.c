@@ -181,6 +181,18 @@ result_parse(const char *text, size_t len, const char *dir, struct error *e)
 }
 
 struct result *
+result_copy(const struct result *r)
+{
+	struct str text = {0};
+	struct result *copy;
+
+	result_write(r, &text);
+	copy = result_parse(text.s, text.len, r->dir, NULL);
+	str_free(&text);
+	return copy;
+}
+
+struct result *
 result_read(const char *text, size_t len, const char *dir, struct error *e)
 {
 	const size_t head = strlen(RESULT_HEAD), body = head + DIGEST_HEX + 2;

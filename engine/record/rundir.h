@@ -16,6 +16,7 @@ struct rundir {
 	char *id;    /* 16 random hex digits, kept in the file `id` */
 	int lock_fd; /* the locked `lock`, or the note of a lease; -1: not locked */
 	int lease;   /* its level, from 1; 0: locked without a lease */
+	int has_tasks; /* tasks/ was made */
 	struct rundir_published *published; /* results/.published, once needed */
 };
 struct name_value {
@@ -59,6 +60,8 @@ char *rundir_task(const struct rundir *d, const char *node, const char *branch);
 /* The same + /attempt-N. */
 char *rundir_attempt(const struct rundir *d, const char *node, const char *branch,
 		     int n);
+/* Make tasks/, once: in it hosts make the folders of attempts. */
+int rundir_make_tasks(struct rundir *d, struct error *e);
 /* Make tasks/…/out -> object (relative link, replaced atomically if it differs). */
 int rundir_link(const struct rundir *d, const char *node, const char *branch,
 		const char *object_dir, struct error *e);

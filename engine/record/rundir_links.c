@@ -76,6 +76,14 @@ rundir_make_below(const char *run, const char *relative, struct error *e)
 	return 0;
 }
 
+int
+rundir_make_tasks(struct rundir *d, struct error *e)
+{
+	if (!d->has_tasks)
+		d->has_tasks = rundir_make_below(d->path, "tasks", e) == 0;
+	return d->has_tasks ? 0 : -1;
+}
+
 char *
 rundir_temporary(const char *path)
 {

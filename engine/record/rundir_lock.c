@@ -81,15 +81,15 @@ read_holder(const struct rundir *d, struct engine_note *by)
 	free(path);
 }
 
-static int
-write_holder(const struct rundir *d, const struct engine_id *self, struct error *e)
+/* A disk without room costs only the word to others. */
+static void
+write_holder(const struct rundir *d, const struct engine_id *self)
 {
 	char *path = path_join(d->path, "lock.holder"), *text = engine_note_text(self);
-	int rc = fs_write_file(path, text, strlen(text), 0, e);
 
+	(void)fs_write_file(path, text, strlen(text), 0, NULL);
 	free(text);
 	free(path);
-	return rc;
 }
 
 /* --- by lock ---------------------------------------------------------------------- */
@@ -144,7 +144,7 @@ take_file(struct rundir *d, const struct engine_id *self, struct error *e)
 		read_holder(d, &by);
 		rc = in_use(d, &by, e);
 	} else {
-		rc = write_holder(d, self, e);
+		write_holder(d, self);
 	}
 	free(path);
 	return rc;
@@ -244,7 +244,7 @@ take_lease(struct rundir *d, const struct engine_id *self, double patience,
 		d->lock_fd = fd;
 		d->lease = level + 1;
 		sweep_notes(d);
-		rc = write_holder(d, self, e);
+		write_holder(d, self);
 	} else if (level == LEVEL_HELD) {
 		in_use(d, &by, e);
 	} else if (fd >= 0) {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "record/store_private.h"
 #include "record/tree.h"
@@ -34,8 +35,10 @@ sync_path(const char *path, int folder, struct error *e)
 		      O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (folder ? O_DIRECTORY : 0));
 	int rc = fd < 0 ? -1 : fsync(fd);
 
+	/* The kernel forgets what it could not write, so this must not be tried again as
+	 * if it were a matter of the store alone: no number. */
 	if (rc < 0)
-		error_set(e, "cannot sync '%s':", path);
+		error_set(e, "cannot sync '%s': %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return rc;
@@ -182,14 +185,16 @@ make_shard(struct store *s, const char *name, int sync, struct error *e)
 	return 0;
 }
 
-static int
-sync_shard(const char *place, struct error *e)
+/* The result stands; without this its name may be lost with the power, no more. */
+static void
+sync_shard(struct store *s, const char *place)
 {
 	char *shard = path_dir(place);
-	int rc = fs_sync_dir(shard, e);
+	struct error e = {0};
 
+	if (fs_sync_dir(shard, &e) < 0 && store_first_report(s, shard))
+		log_warning("%s", e.text);
 	free(shard);
-	return rc;
 }
 
 /* Rename. 1: ours stands there; 0: another's does, *theirs; -1 with the error set. */
@@ -234,8 +239,8 @@ publish_object(struct store *s, struct result *r, const char *out_dir, int sync,
 		rc = make_shard(s, name, sync, e);
 	if (rc == 0)
 		rc = put_in_place(s, r, out_dir, place, &theirs, e);
-	if (rc == 1 && sync && sync_shard(place, e) < 0)
-		rc = -1;
+	if (rc == 1 && sync)
+		sync_shard(s, place);
 	if (rc == 1) {
 		free(r->dir);
 		r->dir = place;

@@ -171,7 +171,7 @@ run_check(struct run *r, struct diags *diags)
 void
 run_maybe_stop(struct run *r)
 {
-	if (r->running || (r->asking && !r->stopping))
+	if (r->running || run_is_paused(r) || (r->asking && !r->stopping))
 		return;
 	if (!r->stopping && (r->delayed || r->sharing || sched_waiting(r->sched)))
 		return;
@@ -196,6 +196,7 @@ on_signal(void *arg, int signo)
 		else if (a && a->a)
 			attempt_cancel(a->a);
 	}
+	run_pause_end(r);
 	run_maybe_stop(r);
 }
 
@@ -208,7 +209,7 @@ sync_records(void *arg)
 	run_flush_events(r);
 	if (journal_flush(r->journal, journal_dirty(r->journal), &e)
 	    || store_flush(r->store, 0, &e))
-		run_fatal(r, &e);
+		run_trouble(r, &e);
 }
 
 static void
@@ -332,12 +333,18 @@ open_engine(struct run *r, struct error *e)
 	                        .mark = r->dir.id, .bind = r->machine->this_system,
 	                        .free_memory = free_memory, .arg = r};
 
+	struct error odd = {0};
+
 	r->history = history_read_own(r->dir.path, e);
-	if (!r->history || describe(r, r->machine->xml, e))
+	if (!r->history)
 		return -1;
+	if (describe(r, r->machine->xml, &odd))
+		log_warning("%s", odd.text); /* nothing but views needs it */
 	end_leftovers(r);
 	r->locks = key_locks_new(r->store, r->s->settings.locks, r->s->settings.patience);
 	r->loop = loop_new();
+	if (!r->loop)
+		return error_set(e, "cannot wait for events:");
 	r->sched = sched_new(r->machine);
 	r->pool = pool_new(r->loop, &c);
 	if (!r->pool)
@@ -374,14 +381,22 @@ note_gone(struct run *r)
 		history_free(h);
 }
 
+/* All that is on its way to the disk. */
+static int
+write_records(struct run *r, struct error *e)
+{
+	error_clear(e);
+	return run_write_timings(r, e) || rundir_flush(&r->dir, e)
+	       || journal_flush(r->journal, r->executing, e)
+	       || store_flush(r->store, r->executing, e);
+}
+
 static int
 finish(struct run *r)
 {
 	struct error e = {0};
-	int sync = r->executing;
 
 	r->exit = exit_code(r);
-	run_write_timings(r);
 	int complete = !r->s->c.until.count
 	               && (r->exit == EXIT_DONE || r->exit == EXIT_SKIPPED);
 	if (complete)
@@ -397,11 +412,10 @@ finish(struct run *r)
 			note_gone(r);
 		run_end_event(r);
 	}
-	if (rundir_flush(&r->dir, &e) || journal_flush(r->journal, sync, &e)
-	    || store_flush(r->store, sync, &e)) {
-		run_fatal(r, &e);
-		r->exit = EXIT_FAILED;
-	}
+	while (write_records(r, &e))
+		if (!run_wait(r, &e))
+			return r->exit = exit_code(r);
+	run_wait_over(r);
 	return r->exit;
 }
 
@@ -428,7 +442,7 @@ run_execute(struct run *r)
 	double every = key_locks_beat_every(r->s->settings.patience);
 	struct loop_timer *beats = loop_after(r->loop, every, every, beat, r);
 	start_missing(r);
-	if (r->running || r->asking || r->delayed || r->sharing)
+	if (r->running || r->asking || r->delayed || r->sharing || run_is_paused(r))
 		loop_run(r->loop);
 	loop_cancel(beats);
 	loop_cancel(sync);
@@ -459,6 +473,7 @@ run_close(struct run *r)
 	if (r->has_dir)
 		rundir_close(&r->dir);
 	key_free(r->key);
+	run_pause_free(r);
 	run_resolve_free(r);
 	for (size_t i = 0; i < r->prints.count; i++)
 		if (r->prints.entries[i].key)

@@ -60,6 +60,7 @@ enum run_news {
 	NEWS_FAILED,  /* a task failed */
 	NEWS_SKIPPED, /* a task was skipped */
 	NEWS_NOTE,    /* anything else worth a line */
+	NEWS_PAUSE,   /* it waits for room, or goes on: told even if all else is not */
 	NEWS_TICK     /* nothing new: time passes (10 times a second) */
 };
 struct run;

@@ -21,6 +21,21 @@ clamp(const struct machine *m, struct task_options *o)
 		o->memory = m->memory;
 }
 
+void
+run_enqueue(struct run *r, struct active *a)
+{
+	struct request q = {.cpus = a->options.cpus, .cpus_cap = a->options.cpus_cap,
+	                    .gpus = a->options.gpus, .memory = a->options.memory};
+	struct error e = {0};
+
+	if (sched_possible(r->sched, &q, &e)) {
+		run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
+		return;
+	}
+	a->queued = 1;
+	sched_ready(r->sched, a->task, &q, a->options.priority);
+}
+
 /* Put attempt `attempt` of a task into the scheduler's queue. */
 void
 run_again(struct run *r, struct active *a, int attempt)
@@ -35,6 +50,10 @@ run_again(struct run *r, struct active *a, int attempt)
 		rc = run_key(r, a, attempt, 1, &a->key, &e);
 	if (rc == 0)
 		return; /* asked; run_asked goes on */
+	if (rc == -1 && error_passes(&e) && run_trouble(r, &e)) {
+		run_pause_take(r, a->task);
+		return;
+	}
 	if (rc < 0) {
 		run_fail(r, a, rc == -2 ? a->print_class : AF2_CLASS_PERMANENT, -1, 0,
 		         e.text);
@@ -44,14 +63,7 @@ run_again(struct run *r, struct active *a, int attempt)
 		return;
 	if (attempt > 1)
 		clamp(r->machine, &a->options);
-	struct request q = {.cpus = a->options.cpus, .cpus_cap = a->options.cpus_cap,
-	                    .gpus = a->options.gpus, .memory = a->options.memory};
-	if (sched_possible(r->sched, &q, &e)) {
-		run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
-		return;
-	}
-	a->queued = 1;
-	sched_ready(r->sched, a->task, &q, a->options.priority);
+	run_enqueue(r, a);
 }
 
 /* --- starting ---------------------------------------------------------------------------- */
@@ -195,7 +207,10 @@ start(struct run *r, struct active *a, struct error *e)
 	free(a->attempt_dir);
 	a->attempt_dir = rundir_attempt(&r->dir, n->name, branch, a->number);
 	free(branch);
-	int rc = store_attempt_dirs(r->store, n->output_count > 0, &a->out_dir, &a->work_dir, e);
+	int rc = rundir_make_tasks(&r->dir, e);
+	if (rc == 0)
+		rc = store_attempt_dirs(r->store, n->output_count > 0, &a->out_dir,
+		                        &a->work_dir, e);
 	if (rc == 0)
 		rc = spec_params(r, a, &spec, &arena, e);
 	if (rc == 0) {
@@ -217,6 +232,8 @@ start(struct run *r, struct active *a, struct error *e)
 		graph_set_state(r->g, a->task, T_RUNNING);
 		r->running++;
 		a->a = pool_run(r->pool, &spec, ended, news, a);
+	} else {
+		a->number--;
 	}
 	str_free(&pus);
 	str_free(&gpus);
@@ -226,14 +243,15 @@ start(struct run *r, struct active *a, struct error *e)
 
 /* Give slots to what is queued, as far as they go. Returns whether a task was settled by what
  * another engine has made. */
-static int
-start_queued(struct run *r)
+int
+run_start_queued(struct run *r)
 {
 	size_t before = r->shared;
 	uint32_t task;
 	struct slot slot;
 
-	while (!r->stopping && sched_next(r->sched, &task, &slot)) {
+	while (!r->stopping && !run_is_paused(r) && !run_is_crowded(r)
+	       && sched_next(r->sched, &task, &slot)) {
 		struct active *a = run_rtask(r, task)->active;
 		struct error e = {0};
 		a->queued = 0;
@@ -243,7 +261,11 @@ start_queued(struct run *r)
 		if (!run_claim(r, a) || start(r, a, &e) == 0)
 			continue;
 		sched_done(r->sched, &a->slot);
-		run_fatal(r, &e);
+		if (run_trouble(r, &e)) {
+			run_unclaim(r, a);
+			run_enqueue(r, a);
+			continue;
+		}
 		graph_set_state(r->g, task, T_WAITING);
 		run_drop_active(r, task);
 	}
@@ -253,7 +275,7 @@ start_queued(struct run *r)
 void
 run_start_ready(struct run *r)
 {
-	while (start_queued(r))
+	while (run_start_queued(r))
 		run_pump(r);
 	run_write_events(r); /* whoever finds us dead shall know what was under way */
 	run_maybe_stop(r);
@@ -331,20 +353,41 @@ result_of(const struct run *r, const struct active *a, const struct exec_result 
 	return res;
 }
 
+static void drop_dirs(struct active *a);
+
+/* The store does not take it. */
 static void
-ended_ok(struct run *r, struct active *a, const struct exec_result *x)
+end_unpublished(struct run *r, struct active *a, const struct exec_result *x,
+                const struct error *e)
+{
+	struct exec_result failed = *x;
+
+	failed.outcome = AF2_FAIL;
+	failed.cls = AF2_CLASS_TRANSIENT;
+	failed.message = e->text;
+	end_event(r, a, &failed, "failed");
+	drop_dirs(a);
+	if (e->number)
+		run_settle_bad(r, a->task, T_FAILED, failed.cls, e->text);
+	else /* because of what it is, not of the store */
+		run_fail(r, a, failed.cls, -1, 0, e->text);
+}
+
+int
+run_conclude(struct run *r, struct active *a, struct result *made,
+             const struct exec_result *x)
 {
 	struct error e = {0};
 	uint32_t task = a->task;
-	struct result *res = store_publish(r->store, result_of(r, a, x),
+	struct result *res = store_publish(r->store, made,
 	                                   x->output_count ? a->out_dir : NULL, x->synced, &e);
 	char seconds[32];
 
+	if (!res && e.number && run_trouble(r, &e))
+		return 0;
 	if (!res) {
-		end_event(r, a, x, "failed");
-		run_fatal(r, &e);
-		run_settle_bad(r, task, T_FAILED, AF2_CLASS_TRANSIENT, e.text);
-		return;
+		end_unpublished(r, a, x, &e);
+		return 1;
 	}
 	if (!x->output_count && a->out_dir
 	    && r->w->nodes[r->g->tasks[task].node].output_count)
@@ -353,6 +396,7 @@ ended_ok(struct run *r, struct active *a, const struct exec_result *x)
 	r->executed++;
 	run_tell(r, NEWS_DONE, "%s: done in %s", a->label, format_duration(x->seconds, seconds));
 	run_settle_done(r, task, res, MADE_HERE);
+	return 1;
 }
 
 static void
@@ -378,8 +422,9 @@ ended(void *arg, const struct exec_result *x)
 	sched_done(r->sched, &a->slot);
 	a->a = NULL;
 	if (x->outcome == AF2_OK) {
-		start_queued(r); /* the core need not wait until this one is published */
-		ended_ok(r, a, x);
+		run_start_queued(r); /* the core need not wait until this one is published */
+		if (!run_conclude(r, a, result_of(r, a, x), x))
+			run_park(r, a, result_of(r, a, x), x);
 	} else if (x->outcome == AF2_SKIP) {
 		end_event(r, a, x, "skipped");
 		drop_dirs(a);
@@ -396,6 +441,9 @@ ended(void *arg, const struct exec_result *x)
 		/* Nobody is told: what waits for it is not blocked, it has not run yet. */
 		graph_set_state(r->g, a->task, T_CANCELLED);
 		run_drop_active(r, a->task);
+	} else if (x->cls == AF2_CLASS_SPAWN && run_crowded(r, a, x)) {
+		end_event(r, a, x, "cancelled");
+		drop_dirs(a);
 	} else {
 		end_event(r, a, x, "failed");
 		drop_dirs(a);

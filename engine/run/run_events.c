@@ -99,7 +99,7 @@ run_write_events(struct run *r)
 	struct error e = {0};
 
 	if (journal_flush(r->journal, 0, &e))
-		run_fatal(r, &e);
+		run_trouble(r, &e);
 }
 
 void
@@ -112,4 +112,5 @@ run_fatal(struct run *r, const struct error *e)
 	r->stopping = 1;
 	if (r->sched)
 		sched_stop(r->sched);
+	run_pause_end(r);
 }

@@ -138,7 +138,7 @@ ask(struct run *r, struct active *a, const struct stage *s, const struct task_pa
     const struct digest *id)
 {
 	struct error e = {0};
-	char *none;
+	char *none, *work_dir;
 	int added;
 	uint64_t *first = map_put(&r->asked, id, sizeof *id, &added);
 
@@ -146,11 +146,16 @@ ask(struct run *r, struct active *a, const struct stage *s, const struct task_pa
 	*first = a->task;
 	if (!added)
 		return;
+	if (store_attempt_dirs(r->store, 0, &none, &work_dir, &e)) {
+		map_del(&r->asked, id, sizeof *id);
+		if (run_trouble(r, &e))
+			run_pause_take(r, a->task);
+		return;
+	}
+	free(none);
 	struct asking *q = xcalloc(1, sizeof *q);
 	struct exec_param *list = xcalloc(params->count + 1, sizeof *list);
-	*q = (struct asking){.r = r, .id = *id};
-	if (store_attempt_dirs(r->store, 0, &none, &q->work_dir, &e) == 0)
-		free(none);
+	*q = (struct asking){.r = r, .id = *id, .work_dir = work_dir};
 	for (size_t i = 0; i < params->count; i++)
 		list[i] = (struct exec_param){params->items[i].name, params->items[i].value,
 		                              params->items[i].def->flags};

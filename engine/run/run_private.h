@@ -36,6 +36,8 @@ struct active {
 	uint32_t followers;   /* first task with the same key, or NONE */
 	int queued;           /* waits in the scheduler */
 	int print_class;      /* why its fingerprint failed */
+	struct result *made;  /* finished, but not published yet: see run_pause.c, */
+	struct exec_result end; /* and how it ended */
 	char *fingerprint;    /* text, once known */
 	struct key_lock lock; /* of `key`, while it runs */
 	double pause;         /* until it looks again what another engine made */
@@ -56,6 +58,21 @@ struct run_node {
 	struct task_options options;   /* of first attempts */
 	struct task_params *params;    /* the last ones resolved */
 	int params_attempt;
+};
+
+/* See run_pause.c. */
+struct run_pause {
+	struct loop_timer *timer; /* until all is tried again */
+	int trying, again;        /* it is being tried; something failed */
+	int finishing;            /* the loop is over but for this */
+	double since, delay;      /* since 0: no pause */
+	struct error why;
+	struct u32s parked;       /* tasks with a finished attempt that is not published */
+	struct u32s unpublished;  /* done tasks that are not in results/ as they should be */
+	struct u32s untaken;      /* ready tasks that could not be looked up */
+	size_t crowd;             /* attempts at a time, 0: as many as there are slots for */
+	double crowd_until;
+	int crowd_told;
 };
 
 struct run {
@@ -109,6 +126,8 @@ struct run {
 	double started, core_seconds;
 	int exit;
 	struct error fatal;     /* the store or journal cannot be written */
+	struct run_pause pause;
+	int link_told;          /* that links cannot be made */
 };
 
 /* One item of an input port: an output of a producer. */
@@ -170,6 +189,11 @@ struct rtask *run_rtask(struct run *r, uint32_t task);
 
 /* run_attempt.c */
 void run_start_ready(struct run *r);     /* hand out slots */
+int run_start_queued(struct run *r);     /* that alone; was a task settled by it? */
+void run_enqueue(struct run *r, struct active *a); /* for the scheduler, as its options say */
+/* Publish what a finished attempt made (taken over) and settle its task. 0: the run pauses. */
+int run_conclude(struct run *r, struct active *a, struct result *made,
+                 const struct exec_result *x);
 void run_again(struct run *r, struct active *a, int attempt); /* queue this attempt */
 
 /* run_share.c: work that other engines on the store do, too */
@@ -190,7 +214,7 @@ void run_fail_finally(struct run *r, uint32_t task, const struct task_options *o
 /* Links and results/ of a done task. */
 void run_publish(struct run *r, uint32_t task, const struct result *result, int cached);
 void run_timings(struct run *r, uint32_t task, const struct result *result);
-void run_write_timings(struct run *r);
+int run_write_timings(struct run *r, struct error *e);
 
 /* run_events.c: journal and observer */
 void run_event(struct run *r, js *event);
@@ -201,6 +225,27 @@ void run_early_events(struct run *r, int write);
 void run_flush_events(struct run *r);
 void run_write_events(struct run *r); /* to the kernel, not to the disk */
 void run_fatal(struct run *r, const struct error *e);
+
+/* run_pause.c */
+int run_is_paused(const struct run *r);
+/* Something cannot be written, opened or started. 1: the run pauses until that is over, the caller
+ * keeps what it could not do and has it tried again; 0: that is the end, see run_fatal. */
+int run_trouble(struct run *r, const struct error *e);
+/* Tried again: publishing `made` (taken over), a done task's files, the look-up of a ready one. */
+void run_park(struct run *r, struct active *a, struct result *made,
+              const struct exec_result *x);
+void run_pause_publish(struct run *r, uint32_t task);
+void run_pause_take(struct run *r, uint32_t task);
+/* No more waiting. What is parked is tried once more. */
+void run_pause_end(struct run *r);
+/* After the loop: wait. 1: try again, 0: it is over. */
+int run_wait(struct run *r, const struct error *e);
+void run_wait_over(struct run *r); /* it worked */
+void run_pause_free(struct run *r);
+/* Are as many attempts running as the system lets us start? */
+int run_is_crowded(struct run *r);
+/* No host could be started. 1: because of those that there are, and it is tried again. */
+int run_crowded(struct run *r, struct active *a, const struct exec_result *x);
 /* run.c: end the loop when nothing is under way any more. */
 void run_maybe_stop(struct run *r);
 

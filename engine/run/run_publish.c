@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "run/run_private.h"
 
 static int
@@ -140,13 +141,12 @@ publish_entries(struct run *r, const char *from, const char *relative,
 	return rc;
 }
 
-static void
+static int
 publish_output(struct run *r, const struct naming *n, int port, const struct result *res,
-               const struct result_output *o)
+               const struct result_output *o, struct error *e)
 {
 	const char *template = n->node->outputs[port].publish;
 	struct str path = {0};
-	struct error e = {0};
 
 	for (size_t i = 0; i < n->count; i++)
 		if (var_kind(r->w, n->names[i]) == VAR_GLOB)
@@ -167,13 +167,30 @@ publish_output(struct run *r, const struct naming *n, int port, const struct res
 	}
 	char *from = path_join(res->dir, o->file);
 	int rc = o->is_dir && template && ends_with(template, ".")
-	                 ? publish_entries(r, from, path.s ? path.s : "", o, &e)
+	                 ? publish_entries(r, from, path.s ? path.s : "", o, e)
 	                 : rundir_publish(&r->dir, from, path.s ? path.s : "", o->is_dir,
-	                                  &o->digest, &e);
-	if (rc)
-		run_fatal(r, &e);
+	                                  &o->digest, e);
 	free(from);
 	str_free(&path);
+	return rc;
+}
+
+/* The task's `out`: for people, and nothing that a run could fail for. */
+static int
+make_link(struct run *r, uint32_t task, const struct result *res, struct error *e)
+{
+	char *branch = run_branch_text(r, task);
+	int rc = rundir_link(&r->dir, r->w->nodes[r->g->tasks[task].node].name, branch,
+	                     res->dir, e);
+
+	free(branch);
+	if (rc == 0 || error_passes(e))
+		return rc;
+	if (!r->link_told)
+		log_warning("%s", e->text);
+	r->link_told = 1;
+	error_clear(e);
+	return 0;
 }
 
 void
@@ -183,23 +200,23 @@ run_publish(struct run *r, uint32_t task, const struct result *res, int cached)
 	struct naming n = {.node = &r->w->nodes[node]};
 	struct arena arena = {0};
 	struct error e = {0};
+	int rc = 0;
 
 	if (!r->write || !res->dir)
 		return;
-	if (!cached || r->first_time || r->executing) {
-		char *branch = run_branch_text(r, task);
-		if (rundir_link(&r->dir, n.node->name, branch, res->dir, &e))
-			run_fatal(r, &e);
-		free(branch);
-	}
+	if (!cached || r->first_time || r->executing)
+		rc = make_link(r, task, res, &e);
 	run_branch(r, task, &arena, &n.count, &n.names, &n.values);
-	for (size_t i = 0; i < res->output_count; i++) {
+	for (size_t i = 0; rc == 0 && i < res->output_count; i++) {
 		n.file = res->outputs[i].file;
-		for (size_t p = 0; p < n.node->output_count; p++)
+		for (size_t p = 0; rc == 0 && p < n.node->output_count; p++)
 			if (!strcmp(n.node->outputs[p].name, res->outputs[i].port)
 			    && (n.node->outputs[p].publish || !is_read(r, (int)node, (int)p)))
-				publish_output(r, &n, (int)p, res, &res->outputs[i]);
+				rc = publish_output(r, &n, (int)p, res, &res->outputs[i],
+				                    &e);
 	}
+	if (rc && run_trouble(r, &e))
+		run_pause_publish(r, task);
 	arena_free(&arena);
 }
 
@@ -232,10 +249,10 @@ run_timings(struct run *r, uint32_t task, const struct result *res)
 }
 
 /* AlphaFold2's timings.json, where a stage speaks of timings at all. */
-void
-run_write_timings(struct run *r)
+int
+run_write_timings(struct run *r, struct error *e)
 {
-	struct error e = {0};
+	int rc = 0;
 	js *all = js_object();
 	double seconds;
 
@@ -247,8 +264,9 @@ run_write_timings(struct run *r)
 		js_set_real(all, x->key, seconds);
 	}
 	char *text = js_pretty(all);
-	if (r->write && r->has_timings && rundir_result_text(&r->dir, "timings.json", text, &e))
-		run_fatal(r, &e);
+	if (r->write && r->has_timings)
+		rc = rundir_result_text(&r->dir, "timings.json", text, e);
 	free(text);
 	js_free(all);
+	return rc;
 }

@@ -47,6 +47,7 @@ run_drop_active(struct run *r, uint32_t task)
 		return;
 	run_rtask(r, task)->active = NULL;
 	run_unclaim(r, a);
+	result_free(a->made);
 	free(a->out_dir);
 	free(a->work_dir);
 	free(a->attempt_dir);
@@ -266,6 +267,10 @@ take(struct run *r, struct active *a)
 	}
 	if (rc == 2)
 		return; /* asked; run_asked goes on */
+	if (rc == -1 && error_passes(&e) && run_trouble(r, &e)) {
+		run_pause_take(r, task);
+		return;
+	}
 	if (rc == -2)
 		run_fail(r, a, a->print_class, -1, 0, e.text);
 	else if (rc < 0)

@@ -41,8 +41,9 @@ news(void *arg, const struct run *r, enum run_news kind, const char *text)
 
 	if (kind == NEWS_FAILED || kind == NEWS_SKIPPED)
 		progress_failure(l->p, text);
-	else if (kind != NEWS_TICK && !l->quiet && (!l->tty || kind == NEWS_RETRY
-	                                            || kind == NEWS_NOTE))
+	else if (kind == NEWS_PAUSE
+	         || (kind != NEWS_TICK && !l->quiet
+	             && (!l->tty || kind == NEWS_RETRY || kind == NEWS_NOTE)))
 		progress_event(l->p, text);
 	if (!l->tty || l->quiet || kind != NEWS_TICK)
 		return;
