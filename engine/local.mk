@@ -123,12 +123,15 @@ record_sources = \
 	engine/record/key.h \
 	engine/record/lines.c \
 	engine/record/lines.h \
+	engine/record/lines_each.c \
 	engine/record/lines_private.h \
 	engine/record/lines_write.c \
 	engine/record/result.c \
 	engine/record/result.h \
 	engine/record/result_private.h \
 	engine/record/result_read.c \
+	engine/record/run_names.c \
+	engine/record/run_names.h \
 	engine/record/rundir.c \
 	engine/record/rundir.h \
 	engine/record/rundir_links.c \
@@ -142,7 +145,10 @@ record_sources = \
 	engine/record/store_lookup.c \
 	engine/record/store_private.h \
 	engine/record/store_publish.c \
+	engine/record/store_runs.c \
+	engine/record/store_runs.h \
 	engine/record/store_segments.c \
+	engine/record/store_stamp.c \
 	engine/record/store_stamps.h \
 	engine/record/tree.c \
 	engine/record/tree.h
