@@ -137,11 +137,20 @@ record_sources = \
 	engine/record/rundir_links.c \
 	engine/record/rundir_private.h \
 	engine/record/rundir_results.c \
+	engine/record/segment_write.c \
+	engine/record/segment_write.h \
 	engine/record/store.c \
 	engine/record/store.h \
 	engine/record/store_database.c \
 	engine/record/store_digests.c \
+	engine/record/store_du.c \
+	engine/record/store_du.h \
 	engine/record/store_fingerprints.c \
+	engine/record/store_gc.c \
+	engine/record/store_gc.h \
+	engine/record/store_gc_private.h \
+	engine/record/store_gc_rest.c \
+	engine/record/store_gc_segments.c \
 	engine/record/store_lookup.c \
 	engine/record/store_private.h \
 	engine/record/store_publish.c \
@@ -150,6 +159,12 @@ record_sources = \
 	engine/record/store_segments.c \
 	engine/record/store_stamp.c \
 	engine/record/store_stamps.h \
+	engine/record/store_verify.c \
+	engine/record/store_verify.h \
+	engine/record/store_verify_private.h \
+	engine/record/store_verify_segments.c \
+	engine/record/store_walk.c \
+	engine/record/store_walk.h \
 	engine/record/tree.c \
 	engine/record/tree.h
 
@@ -232,6 +247,11 @@ cli_sources = \
 	engine/cli/cmd_plugins.c \
 	engine/cli/cmd_run.c \
 	engine/cli/cmd_status.c \
+	engine/cli/cmd_store.c \
+	engine/cli/cmd_store.h \
+	engine/cli/cmd_store_du.c \
+	engine/cli/cmd_store_gc.c \
+	engine/cli/cmd_store_verify.c \
 	engine/cli/main.c \
 	engine/cli/options.c
 
