@@ -135,28 +135,49 @@ record_sources = \
 	engine/record/levels.h \
 	engine/record/lines.c \
 	engine/record/lines.h \
+	engine/record/lines_each.c \
 	engine/record/lines_private.h \
 	engine/record/lines_write.c \
 	engine/record/result.c \
 	engine/record/result.h \
 	engine/record/result_private.h \
 	engine/record/result_read.c \
+	engine/record/run_names.c \
+	engine/record/run_names.h \
 	engine/record/rundir.c \
 	engine/record/rundir.h \
 	engine/record/rundir_links.c \
 	engine/record/rundir_lock.c \
 	engine/record/rundir_private.h \
 	engine/record/rundir_results.c \
+	engine/record/segment_write.c \
+	engine/record/segment_write.h \
 	engine/record/store.c \
 	engine/record/store.h \
 	engine/record/store_database.c \
 	engine/record/store_digests.c \
+	engine/record/store_du.c \
+	engine/record/store_du.h \
 	engine/record/store_fingerprints.c \
+	engine/record/store_gc.c \
+	engine/record/store_gc.h \
+	engine/record/store_gc_private.h \
+	engine/record/store_gc_rest.c \
+	engine/record/store_gc_segments.c \
 	engine/record/store_lookup.c \
 	engine/record/store_private.h \
 	engine/record/store_publish.c \
+	engine/record/store_runs.c \
+	engine/record/store_runs.h \
 	engine/record/store_segments.c \
+	engine/record/store_stamp.c \
 	engine/record/store_stamps.h \
+	engine/record/store_verify.c \
+	engine/record/store_verify.h \
+	engine/record/store_verify_private.h \
+	engine/record/store_verify_segments.c \
+	engine/record/store_walk.c \
+	engine/record/store_walk.h \
 	engine/record/tree.c \
 	engine/record/tree.h
 
@@ -241,6 +262,11 @@ cli_sources = \
 	engine/cli/cmd_plugins.c \
 	engine/cli/cmd_run.c \
 	engine/cli/cmd_status.c \
+	engine/cli/cmd_store.c \
+	engine/cli/cmd_store.h \
+	engine/cli/cmd_store_du.c \
+	engine/cli/cmd_store_gc.c \
+	engine/cli/cmd_store_verify.c \
 	engine/cli/main.c \
 	engine/cli/options.c
 

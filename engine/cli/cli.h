@@ -27,7 +27,8 @@ enum {
 	OPT_RUN = 8,       /* --keep-going, --quiet */
 	OPT_JSON = 16,     /* --json */
 	OPT_ATTEMPT = 32,  /* --attempt, --stdout, --stderr */
-	OPT_PICTURE = 64   /* --svg, --dot */
+	OPT_PICTURE = 64,  /* --svg, --dot */
+	OPT_STORE = 128    /* --store, --config, --cpus; --older-than, ... */
 };
 
 /* Parsed command line. */
@@ -40,13 +41,17 @@ struct cli {
 	int only_stdout, only_stderr;
 	const char *svg;        /* file to write; NULL */
 	int dot;
+	double older_than;      /* seconds, -1: not given */
+	uint64_t max_size;
+	int remove;             /* --delete */
+	struct words forget;
 	const char **args;      /* operands */
 	size_t arg_count;
 	char *command_line;
 };
 
 extern const struct command command_run, command_check, command_status, command_log,
-	command_graph, command_plugins;
+	command_graph, command_plugins, command_store;
 
 /* Print "af2flow: text" and a pointer to --help; returns EXIT_USAGE. */
 int usage_error(const struct command *c, const char *format, ...)

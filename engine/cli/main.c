@@ -12,13 +12,13 @@
 
 static const struct command *const commands[] = {
 	&command_run, &command_check, &command_status, &command_log, &command_graph,
-	&command_plugins,
+	&command_plugins, &command_store,
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 /* Commands of the design that this version does not have: refused by name. */
 static const char *const later[] = {"plan", "simulate", "explain", "top", "cancel", "report",
-                                    "trace", "tune", "machine", "submit", "store", NULL};
+                                    "trace", "tune", "machine", "submit", NULL};
 
 static int
 help(FILE *out)

@@ -12,12 +12,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "record/store_gc.h"
 
 enum option_id {
 	O_PARAM = 'p', O_HELP = 'h', O_QUIET = 'q',
 	O_UNTIL = 256, O_RUN_DIR, O_STORE, O_CPUS, O_GPUS, O_MEMORY, O_TOPOLOGY, O_PLUGIN_DIR,
 	O_CONFIG, O_KEEP_GOING, O_JSON, O_ATTEMPT, O_STDOUT, O_STDERR, O_SVG, O_DOT,
-	O_VERSION
+	O_OLDER_THAN, O_MAX_SIZE, O_DELETE, O_FORGET, O_VERSION
 };
 
 static const struct option_row {
@@ -29,13 +30,13 @@ static const struct option_row {
 	{"param", "NAME=VALUE", O_PARAM, OPT_WORKFLOW, "-p: set a workflow parameter"},
 	{"until", "NODE[,NODE]", O_UNTIL, OPT_WORKFLOW, "only these nodes and what they need"},
 	{"run-dir", "DIR", O_RUN_DIR, OPT_WORKFLOW, "the run's directory (default runs/NAME)"},
-	{"store", "DIR", O_STORE, OPT_WORKFLOW, "where results are kept (default .af2flow/store)"},
-	{"cpus", "N", O_CPUS, OPT_MACHINE, "use at most N cores"},
+	{"store", "DIR", O_STORE, OPT_WORKFLOW | OPT_STORE, "where results are kept (default .af2flow/store)"},
+	{"cpus", "N", O_CPUS, OPT_MACHINE | OPT_STORE, "use at most N cores"},
 	{"gpus", "N", O_GPUS, OPT_MACHINE, "use N GPUs (declares them where there is none)"},
 	{"memory", "SIZE", O_MEMORY, OPT_MACHINE, "use at most this much memory, e.g. 64G"},
 	{"topology", "FILE", O_TOPOLOGY, OPT_MACHINE, "an hwloc XML file instead of this machine"},
 	{"plugin-dir", "DIR", O_PLUGIN_DIR, OPT_PLUGINS, "look for plugins here first"},
-	{"config", "FILE", O_CONFIG, OPT_PLUGINS, "one more configuration file"},
+	{"config", "FILE", O_CONFIG, OPT_PLUGINS | OPT_STORE, "one more configuration file"},
 	{"keep-going", NULL, O_KEEP_GOING, OPT_RUN, "go on after a failure (the default)"},
 	{"quiet", NULL, O_QUIET, OPT_RUN, "-q: only the summary and failures"},
 	{"json", NULL, O_JSON, OPT_JSON, "print JSON"},
@@ -44,6 +45,10 @@ static const struct option_row {
 	{"stderr", NULL, O_STDERR, OPT_ATTEMPT, "only its standard error"},
 	{"svg", "FILE", O_SVG, OPT_PICTURE, "draw it as SVG into FILE"},
 	{"dot", NULL, O_DOT, OPT_PICTURE, "print it as DOT (the default)"},
+	{"older-than", "AGE", O_OLDER_THAN, OPT_STORE, "gc: only what was not used for so long, e.g. 30d"},
+	{"max-size", "SIZE", O_MAX_SIZE, OPT_STORE, "gc: what was used longest ago, until it fits"},
+	{"delete", NULL, O_DELETE, OPT_STORE, "gc: do it (else it tells what would go)"},
+	{"forget", "DIR", O_FORGET, OPT_STORE, "gc: run directories there are gone for good"},
 	{"help", NULL, O_HELP, 0, "-h: this text"},
 	{"version", NULL, O_VERSION, 0, "the version"},
 };
@@ -139,6 +144,18 @@ take(const struct command *c, struct cli *o, int id, const char *arg)
 	case O_STDERR: o->only_stderr = 1; break;
 	case O_SVG: o->svg = arg; break;
 	case O_DOT: o->dot = 1; break;
+	case O_OLDER_THAN:
+		if (parse_duration(arg, &o->older_than) || o->older_than < GC_YOUNG)
+			return usage_error(c, "--older-than wants an age from 1d on, not '%s': "
+			                   "what is younger always stays", arg);
+		break;
+	case O_MAX_SIZE:
+		if (parse_size(arg, &o->max_size) || !o->max_size)
+			return usage_error(c, "--max-size wants a size such as 500G, not '%s'",
+			                   arg);
+		break;
+	case O_DELETE: o->remove = 1; break;
+	case O_FORGET: words_add(&o->forget, arg); break;
 	}
 	return -1;
 }
@@ -172,7 +189,7 @@ cli_parse(const struct command *c, int argc, char **argv, struct cli *o)
 	struct option longs[ROWS + 1];
 	int id, rc = -1;
 
-	*o = (struct cli){.c = {.cpus = -1, .gpus = -1}};
+	*o = (struct cli){.c = {.cpus = -1, .gpus = -1}, .older_than = -1};
 	memset(longs, 0, sizeof longs);
 	for (size_t i = 0; i < ROWS; i++)
 		longs[i] = (struct option){rows[i].name,
@@ -211,6 +228,7 @@ cli_free(struct cli *o)
 	free(o->settings);
 	words_free(&o->c.until);
 	words_free(&o->c.plugin_dirs);
+	words_free(&o->forget);
 	free(o->command_line);
 }
 

@@ -81,4 +81,15 @@ int lines_flush(struct lines *l, int sync, struct error *e);
 int lines_rewrite(struct lines *l, int used, const unsigned char *of_file,
 		  const char *path, int sync, struct error *e);
 
+/* One line without its newline, at `offset` of its file; whole 0: bytes behind the last
+ * newline. Non-zero stops: above 0, since lines_each hands it on. */
+typedef int lines_fn(void *arg, const char *line, size_t len, uint64_t offset,
+		     int whole);
+/* Call fn for every line of a file, damaged ones too, in bounded memory. 0, what fn
+ * returned, or -1 with the error and errno set (ENOENT too). */
+int lines_each(const char *path, lines_fn *fn, void *arg, struct error *e);
+/* Key and text of such a line, or -1: it is damaged. */
+int lines_split(const char *line, size_t len, const char **key, size_t *key_len,
+		const char **text, size_t *text_len);
+
 #endif

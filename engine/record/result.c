@@ -193,6 +193,8 @@ add_body(struct str *out, const struct result *r)
 	}
 	if (r->synced)
 		str_add(out, ",\"synced\":true");
+	if (r->time > 0)
+		str_printf(out, ",\"time\":%" PRId64, r->time);
 	str_add(out, ",\"outputs\":[");
 	for (size_t i = 0; i < r->output_count; i++) {
 		if (i > 0)

@@ -38,6 +38,8 @@ struct result {
 	/* Filled in by the store. */
 	char *boot;                 /* boot id under which it was made, NULL: unknown */
 	int synced;                 /* was on the disk before it was published */
+	int64_t time; /* Unix time when it was published, 0: unknown; of a record also
+	                 when its use was last noted */
 	struct result_later *later; /* measures and made, not parsed yet; or NULL */
 };
 void result_free(struct result *r); /* NULL is allowed */

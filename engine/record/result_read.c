@@ -5,6 +5,7 @@
  *     {"sha256":"HEX",                 of the bytes behind this comma, '}' included
  *      "format":1,"key":"HEX",
  *      "boot":"ID","synced":true,      boot id of the maker; on the disk when published
+ *      "time":SECONDS,                 Unix time of publishing
  *      "outputs":[{"port":"","element":"","file":"","type":"","sha256":"HEX",
  *                  "size":N,"mtime":NANOSECONDS,"dir":true}, ...],
  *      "values":{},"measures":{},"made":{}}
@@ -146,6 +147,8 @@ read_result(struct scan *c, struct result *r)
 			put_string(c, &r->boot);
 		else if (scan_is(name, len, "synced"))
 			r->synced = scan_truth(c);
+		else if (scan_is(name, len, "time"))
+			r->time = (int64_t)scan_number(c, &negative);
 		else if (scan_is(name, len, "outputs"))
 			read_outputs(c, r);
 		else if (scan_is(name, len, "values"))

@@ -8,12 +8,14 @@
  *                          also merged-RANDOM: segments of dead engines, joined
  *     tmp/ENGINE/          what running attempts write; renamed into objects/ when
  *                          published
- *     tmp/damaged-...      objects that were found damaged and moved aside
+ *     tmp/damaged-...      objects and segments that were found damaged and moved aside
  *     engines/ENGINE       locked as long as that engine lives; its heartbeat
  *     locks/               of keys (key_lock.c): keys, or one file each
- *     runs/HEX             path of a run directory that uses the store
+ *     runs/HEX             a run directory that uses the store (store_runs.c)
  *     cache/digests, cache/fingerprints
  *                          line records, the last one wins; may be deleted at any time
+ *     gc.lock              for moments, between noting a use and taking away
+ *                          (store_gc.c)
  * ENGINE is HOST-PID-STARTTIME-RANDOM.
  *
  * Promises. A result is there whole or not at all: an object by one rename, a record
@@ -153,7 +155,7 @@ store_open(const char *path, struct error *e)
 	s = xcalloc(1, sizeof *s);
 	s->path = real;
 	s->objects = path_join(real, "objects");
-	s->engine_fd = -1;
+	s->engine_fd = s->gc_lock = -1;
 	lines_init(&s->segments, 0);
 	lines_init(&s->index, 1);
 	lines_init(&s->digests, 1);
@@ -166,6 +168,26 @@ store_open(const char *path, struct error *e)
 		store_close(s);
 		return NULL;
 	}
+	return s;
+}
+
+struct store *
+store_open_existing(const char *path, struct error *e)
+{
+	char *objects = path_join(path, "objects");
+	struct store *s = NULL;
+	struct stat st;
+
+	if (lstat(objects, &st) == 0 && S_ISDIR(st.st_mode)) {
+		s = store_open(path, e);
+	} else {
+		if (errno == ENOENT || errno == ENOTDIR)
+			error_set(e, "there is no store at '%s'", path);
+		else
+			error_set(e, "cannot open store '%s':", path);
+		error_hint(e, "give it with --store, or go to the folder that has it");
+	}
+	free(objects);
 	return s;
 }
 
@@ -200,6 +222,8 @@ store_close(struct store *s)
 	unregister(s);
 	if (s->objects_fd >= 0)
 		close(s->objects_fd);
+	if (s->gc_lock >= 0)
+		close(s->gc_lock);
 	lines_free(&s->segments);
 	lines_free(&s->index);
 	map_free(&s->segment_names);
@@ -212,16 +236,19 @@ store_close(struct store *s)
 
 /* --- who is alive ----------------------------------------------------------------- */
 
-/* Is the engine of that name surely dead: of this host, no such process, its file
- * not locked (a process of another container has a pid that we do not see)? */
-static int
-surely_dead(struct store *s, const char *name)
+/* Dead: of this host, no such process, its file not locked (a process of another
+ * container has a pid that we do not see). */
+int
+store_engine_dead(const struct store *s, const char *name)
 {
 	struct engine_id id;
 	char *note;
-	int fd, locked = 0;
+	int fd, locked = 0, alive;
 
-	if (engine_parse(name, &id) < 0 || engine_alive(id.host, id.pid, id.start) != 0)
+	if (engine_parse(name, &id) < 0)
+		return 0;
+	alive = engine_alive(id.host, id.pid, id.start);
+	if (alive == 1)
 		return 0;
 	note = xasprintf("%s/engines/%s", s->path, name);
 	fd = open(note, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
@@ -232,7 +259,9 @@ surely_dead(struct store *s, const char *name)
 		locked = 1;
 	}
 	free(note);
-	return locked == 0;
+	if (locked)
+		return 0;
+	return alive == 0 ? 1 : -1;
 }
 
 /* Remove the entries of dead engines from tmp/ or engines/. */
@@ -247,7 +276,7 @@ sweep(struct store *s, const char *part)
 		char *path;
 
 		if (strcmp(entry->d_name, s->self.name) == 0 ||
-		    !surely_dead(s, entry->d_name))
+		    store_engine_dead(s, entry->d_name) != 1)
 			continue;
 		path = path_join(folder, entry->d_name);
 		fs_remove_tree(path, NULL);
@@ -303,24 +332,4 @@ store_attempt_dirs(struct store *s, int want_out, char **out_dir, char **work_di
 	}
 	free(tmp);
 	return rc;
-}
-
-void
-store_register_run(struct store *s, const char *run_dir)
-{
-	char *real = realpath(run_dir, NULL), *note, hex[DIGEST_HEX + 1];
-	struct str line = {0};
-	struct digest d;
-
-	if (!real)
-		return;
-	digest_bytes(real, strlen(real), &d);
-	note = xasprintf("%s/runs/%.16s", s->path, digest_hex(&d, hex));
-	str_printf(&line, "%s\n", real);
-	/* A note for store gc; not worth failing a run. */
-	if (access(note, F_OK) < 0)
-		(void)fs_write_file(note, line.s, line.len, 0, NULL);
-	str_free(&line);
-	free(note);
-	free(real);
 }

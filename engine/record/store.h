@@ -16,15 +16,22 @@ struct store;
 /* Open (and create) a store. Registers this engine in engines/ only when something
  * is first written. NULL with the error set. */
 struct store *store_open(const char *path, struct error *e);
+/* The same of one that stands already: nothing is made, the error says that there is
+ * none. */
+struct store *store_open_existing(const char *path, struct error *e);
 /* Flushes; removes what is left of this engine's tmp. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
 
 /* Use `file` (runs/NAME/index) as this run's index: a cache of look-ups, believed
  * only while the outputs that it speaks for look unchanged (lstat each: kind, size,
- * mtime), so wrong only towards a slower look-up. Written back by store_close.
- * Missing or damaged: ignored. */
+ * mtime), so wrong only towards a slower look-up; also the names of what this run
+ * relies on, which store gc keeps. Written by store_flush and store_close. Missing or
+ * damaged: ignored. */
 void store_use_index(struct store *s, const char *file);
+/* All that this run relies on has been looked up: what else the index names is dropped
+ * when it is closed. */
+void store_index_complete(struct store *s);
 
 /* Is there a result? 1 with *out (owned by the caller), 0 if not, damaged ones
  * reported once on stderr and counted as absent. `out` NULL: only asks. */
@@ -46,9 +53,11 @@ int store_attempt_dirs(struct store *s, int want_out, char **out_dir, char **wor
  * out_dir may be left. */
 struct result *store_publish(struct store *s, struct result *r, const char *out_dir,
 			     int sync, struct error *e);
-/* Write buffered records to the segment (no sync) / and fdatasync it. */
+/* Write buffered records and the index's new lines (no sync) / and fdatasync both. */
 int store_flush(struct store *s, int sync, struct error *e);
-/* Note in runs/ that this run directory uses the store. */
+/* Note in runs/ that this run directory uses the store, and rely from now on on what is
+ * looked up: store gc keeps it (store_gc.c). Before the first look-up; a directory that
+ * is not there is passed over. */
 void store_register_run(struct store *s, const char *run_dir);
 
 /* SHA-256 of a file's content or a tree, remembered by inode, size, mtime and ctime

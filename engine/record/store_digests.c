@@ -66,11 +66,27 @@ close_cache(struct lines *l)
 		(void)lines_rewrite(l, 0, NULL, l->out, 0, NULL);
 }
 
+/* The index of a run that is complete names no more than what it asked for. */
+static void
+close_index(struct store *s)
+{
+	struct lines *l = &s->index;
+	size_t used = 0;
+
+	for (size_t i = 0; i < l->keys.count; i++)
+		used += l->keys.entries[i].key && l->at[l->keys.entries[i].value].used;
+	if (!s->index_complete || used == l->keys.live || !l->out ||
+	    lines_flush(l, 0, NULL) < 0)
+		close_cache(l);
+	else
+		(void)lines_rewrite(l, 1, NULL, l->out, 0, NULL);
+}
+
 void
 caches_close(struct store *s)
 {
 	if (s->index_open)
-		close_cache(&s->index);
+		close_index(s);
 	if (!s->caches_open)
 		return;
 	close_cache(&s->digests);

@@ -5,7 +5,7 @@
  * is believed: they exist, are of the right kind, have the size and the mtime that
  * were noted. Then, by the source:
  *   the run's index   nothing more. It holds the texts of results that were checked
- *                     in full.
+ *                     in full, and "-" for a record: that one is in a segment.
  *   an object         result.json's own digest; outputs are hashed where their mtime
  *                     changed, and where they were not synced and made under another
  *                     boot: a power loss can leave files of the right size full of
@@ -32,8 +32,6 @@
 #include "base/mem.h"
 #include "record/store_private.h"
 #include "record/tree.h"
-
-enum finding { UNREADABLE = -1, DAMAGED = 0, SOUND = 1 };
 
 enum { LONGEST_RESULT = 256 * 1024 * 1024 };
 
@@ -67,21 +65,49 @@ store_use_index(struct store *s, const char *file)
 		log_warning("%s: going on without this index", e.text);
 }
 
-void
-index_put(struct store *s, const struct result *r)
+static void
+index_line(struct store *s, const struct digest *key, const char *text, size_t len)
 {
 	enum { BUFFER = 256 * 1024 };
 	char hex[DIGEST_HEX + 1];
+
+	lines_put(&s->index, digest_hex(key, hex), text, len);
+	/* Without room for the cache we do without it. */
+	if (s->index.pending.len > BUFFER && lines_flush(&s->index, 0, NULL) < 0)
+		s->index_open = 0;
+}
+
+void
+index_put(struct store *s, const struct result *r)
+{
 	struct str text = {0};
 
 	if (!s->index_open)
 		return;
 	result_write(r, &text);
-	lines_put(&s->index, digest_hex(&r->key, hex), text.s, text.len);
+	index_line(s, &r->key, text.s, text.len);
 	str_free(&text);
-	/* Without room for the cache we do without it. */
-	if (s->index.pending.len > BUFFER && lines_flush(&s->index, 0, NULL) < 0)
-		s->index_open = 0;
+}
+
+void
+index_put_record(struct store *s, const struct digest *key)
+{
+	if (s->index_open && !index_names(s, key))
+		index_line(s, key, "-", 1);
+}
+
+int
+index_names(const struct store *s, const struct digest *key)
+{
+	char hex[DIGEST_HEX + 1];
+
+	return s->index_open && lines_has(&s->index, digest_hex(key, hex));
+}
+
+void
+store_index_complete(struct store *s)
+{
+	s->index_complete = 1;
 }
 
 /* Do the outputs look as noted? One lstat each. */
@@ -126,7 +152,7 @@ index_lookup(struct store *s, const struct digest *key, const char *name)
 	if (!s->index_open)
 		return NULL;
 	text = lines_get(&s->index, digest_hex(key, hex), &len);
-	if (!text)
+	if (!text || (len == 1 && *text == '-'))
 		return NULL;
 	dir = object_dir(s, name);
 	r = result_parse(text, len, dir, NULL);
@@ -140,11 +166,9 @@ index_lookup(struct store *s, const struct digest *key, const char *name)
 
 /* --- objects ---------------------------------------------------------------------- */
 
-/* Text of an object's result.json. *finding says what NULL means: DAMAGED,
- * UNREADABLE, or SOUND for "there is no such object". */
-static char *
-read_text(struct store *s, const char *name, size_t *len, enum finding *finding,
-	  struct error *why)
+char *
+object_text(const struct store *s, const char *name, size_t *len,
+	    enum finding *finding, struct error *why)
 {
 	char path[OBJECT_NAME + 16], *text = NULL;
 	struct stat st;
@@ -262,48 +286,53 @@ check_output(struct store *s, const char *name, struct result_output *o,
 	return f;
 }
 
-/* Read and check an object. *out only if SOUND. */
-static enum finding
-check_object(struct store *s, const struct digest *key, const char *name,
-	     struct result **out, int *absent, struct error *why)
+/* Parse result.json's text. */
+static void
+check_result(struct object_state *o, const struct digest *key, const char *text,
+	     size_t len, const char *dir)
 {
-	enum finding f;
-	size_t len = 0;
-	char *text = read_text(s, name, &len, &f, why), *dir;
-	struct result *r;
-	int doubtful;
-
-	*absent = !text && f == SOUND;
-	if (!text)
-		return f;
-	dir = object_dir(s, name);
-	r = result_read(text, len, dir, why);
-	free(text);
-	f = r ? SOUND : DAMAGED;
-	if (r && !digest_equal(&r->key, key)) {
-		error_set(why, "it is the result of another key");
-		f = DAMAGED;
-	}
-	doubtful = r && is_doubtful(s, r);
-	for (size_t i = 0; f == SOUND && i < r->output_count; i++)
-		f = check_output(s, name, &r->outputs[i], dir, doubtful, why);
-	free(dir);
-	if (f != SOUND) {
-		result_free(r);
-		return f;
-	}
-	if (doubtful) {
-		/* Checked under this boot: what the index is told. */
-		free(r->boot);
-		r->boot = xstrdup(s->self.boot);
-	}
-	*out = r;
-	return SOUND;
+	o->result = result_read(text, len, dir, &o->why);
+	o->finding = o->result ? SOUND : DAMAGED;
+	if (!o->result || digest_equal(&o->result->key, key))
+		return;
+	error_set(&o->why, "it is the result of another key");
+	o->finding = DAMAGED;
+	result_free(o->result);
+	o->result = NULL;
 }
 
-/* Out of the way of a new one. 0, or -1. */
-static int
-move_aside(struct store *s, const char *name, char **to)
+void
+object_check(struct store *s, const struct digest *key, const char *name, int hash,
+	     struct object_state *o)
+{
+	size_t len = 0;
+	char *text, *dir;
+	int doubtful;
+
+	*o = (struct object_state){.file = "result.json"};
+	text = object_text(s, name, &len, &o->finding, &o->why);
+	o->absent = !text && o->finding == SOUND;
+	if (!text)
+		return;
+	dir = object_dir(s, name);
+	check_result(o, key, text, len, dir);
+	free(text);
+	doubtful = o->result && is_doubtful(s, o->result);
+	for (size_t i = 0; o->finding == SOUND && i < o->result->output_count; i++) {
+		o->file = o->result->outputs[i].file;
+		o->finding = check_output(s, name, &o->result->outputs[i], dir,
+					  doubtful || hash, &o->why);
+	}
+	free(dir);
+	if (o->finding == SOUND && doubtful) {
+		/* Checked under this boot: what the index is told. */
+		free(o->result->boot);
+		o->result->boot = xstrdup(s->self.boot);
+	}
+}
+
+int
+object_move_aside(struct store *s, const char *name, char **to)
 {
 	char shard[3] = {name[0], name[1], '\0'}, *from;
 	uint64_t r = 0;
@@ -319,37 +348,61 @@ move_aside(struct store *s, const char *name, char **to)
 	if (fstatat(s->objects_fd, shard, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISDIR(st.st_mode))
 		rc = rename(from, *to);
+	/* So that gc leaves it there for a while. */
+	if (rc == 0)
+		(void)utimensat(AT_FDCWD, *to, NULL, AT_SYMLINK_NOFOLLOW);
 	free(from);
-	return rc;
+	if (rc == 0)
+		return 0;
+	free(*to);
+	*to = NULL;
+	return -1;
 }
 
 int
 object_lookup(struct store *s, const struct digest *key, struct result **out)
 {
 	char name[OBJECT_NAME], *to;
-	struct error why = {0};
-	int absent;
-	enum finding f;
+	struct object_state o;
 
 	object_name(key, name);
-	f = check_object(s, key, name, out, &absent, &why);
-	if (absent)
+	object_check(s, key, name, 0, &o);
+	if (o.absent)
 		return 0;
-	if (f == SOUND)
+	if (o.finding == SOUND) {
+		*out = o.result;
 		return 1;
-	if (f == DAMAGED && move_aside(s, name, &to) == 0) {
+	}
+	result_free(o.result);
+	if (o.finding == DAMAGED && object_move_aside(s, name, &to) == 0) {
 		log_warning("result '%s/%s' is damaged: %s; counted as absent, moved "
 			    "to '%s'",
-			    s->objects, name, why.text, to);
+			    s->objects, name, o.why.text, to);
 		free(to);
 		return 0;
 	}
-	if (f == DAMAGED)
-		free(to);
 	if (store_first_report(s, name))
 		log_warning("result '%s/%s' is %s: %s; counted as absent", s->objects,
-			    name, f == DAMAGED ? "damaged" : "unreadable", why.text);
+			    name, o.finding == DAMAGED ? "damaged" : "unreadable",
+			    o.why.text);
 	return -1;
+}
+
+/* Found on its own: is it there to stay? Notes it in the index. */
+static struct result *
+rely_on(struct store *s, const char *name, struct result *r)
+{
+	if (!r->dir) {
+		stamp_record(s, r);
+		index_put_record(s, &r->key);
+		return r;
+	}
+	if (stamp_object(s, name)) {
+		index_put(s, r);
+		return r;
+	}
+	result_free(r);
+	return NULL;
 }
 
 int
@@ -360,10 +413,14 @@ store_lookup(struct store *s, const struct digest *key, struct result **out)
 
 	object_name(key, name);
 	r = index_lookup(s, key, name);
-	if (!r)
+	if (r && s->relies == RELIES_ON_STAMPS && !stamp_object(s, name)) {
+		result_free(r);
+		r = NULL;
+	} else if (!r) {
 		r = segments_lookup(s, key);
-	if (!r && object_lookup(s, key, &r) == 1)
-		index_put(s, r);
+		if (r || object_lookup(s, key, &r) == 1)
+			r = rely_on(s, name, r);
+	}
 	if (out)
 		*out = r;
 	else

@@ -27,8 +27,12 @@ struct store {
 	struct map segment_names; /* those in `segments` */
 	int damaged_dead;         /* a dead engine's segment is worth rewriting */
 
-	struct lines index; /* of this run: result texts of objects */
+	struct lines index; /* of this run: result texts of objects, "-" for a record */
 	int index_open;
+	int index_complete; /* what was not asked for is dropped when it is closed */
+
+	int relies;  /* look-ups are relied upon: enum reliance */
+	int gc_lock; /* gc.lock, -1: not opened yet */
 
 	struct lines digests, fingerprints;
 	int caches_open;
@@ -36,6 +40,12 @@ struct store {
 		fingerprint_seen; /* id -> store_seconds() of its files' last check */
 
 	struct map reported; /* keys and files complained about */
+};
+
+enum reliance {
+	RELIES_NOT,      /* nobody keeps what is looked up */
+	RELIES_ON_INDEX, /* gc knows what the run's index names */
+	RELIES_ON_STAMPS /* gc may not know this run yet */
 };
 
 /* "ab/cdef..." */
@@ -49,6 +59,9 @@ int object_open(const struct store *s, const char *name, int flags);
 int store_register(struct store *s, struct error *e);
 /* 1 the first time for this subject. */
 int store_first_report(struct store *s, const char *subject);
+/* Is the engine of that name surely dead? 1; 0: it lives; -1: nobody can tell, it is of
+ * another host. */
+int store_engine_dead(const struct store *s, const char *name);
 /* Coarse monotonic seconds. */
 time_t store_seconds(void);
 
@@ -63,12 +76,43 @@ void segments_publish(struct store *s, const struct digest *key);
 /* Join the segments of dead engines if there are many, or damaged ones. */
 void segments_merge(struct store *s);
 
+/* --- use (store_stamp.c) */
+/* A result is about to be relied upon; is it still there? Gets the object's name. */
+int stamp_object(struct store *s, const char *name);
+/* The same of a record: noted again if its last use is long ago. */
+void stamp_record(struct store *s, struct result *r);
+/* The lock between stamping and taking away: shared, or of store gc alone. Waits a
+ * little, then goes on without. `only_me`: 1 once it is held. */
+int gc_lock(struct store *s, int only_me);
+void gc_unlock(struct store *s);
+
 /* --- look-up (store_lookup.c) */
+enum finding { UNREADABLE = -1, DAMAGED = 0, SOUND = 1 };
+/* What a closer look at an object gave. */
+struct object_state {
+	enum finding finding;
+	int absent;        /* SOUND: there is no such object */
+	const char *file;  /* what is wrong: "result.json" or a file of `result` */
+	struct error why;
+	struct result *result; /* if result.json is sound; owned by the caller */
+};
+/* Read and check an object; `hash`: whatever the outputs look like, hash them. Changes
+ * nothing, and may be called by several threads at once. */
+void object_check(struct store *s, const struct digest *key, const char *name, int hash,
+		  struct object_state *out);
+/* Text of an object's result.json (caller frees). *finding says what NULL means:
+ * DAMAGED, UNREADABLE, or SOUND for "there is no such object". */
+char *object_text(const struct store *s, const char *name, size_t *len,
+		  enum finding *finding, struct error *why);
+/* Out of the way of a new one, to tmp/damaged-...: 0 with *to (caller frees), or -1. */
+int object_move_aside(struct store *s, const char *name, char **to);
 /* Of an object, not from the index, checked. 1, 0, or -1: there, but it cannot be
  * read. */
 int object_lookup(struct store *s, const struct digest *key, struct result **out);
 /* Note it in the run's index. */
 void index_put(struct store *s, const struct result *r);
+void index_put_record(struct store *s, const struct digest *key);
+int index_names(const struct store *s, const struct digest *key);
 
 /* --- caches (store_digests.c, store_fingerprints.c) */
 void caches_open(struct store *s);

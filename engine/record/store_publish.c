@@ -267,8 +267,10 @@ publish_record(struct store *s, struct result *r, int sync, struct error *e)
 	result_write(r, &text);
 	rc = segments_put(s, &r->key, &text, sync, e);
 	str_free(&text);
-	if (rc == 0)
+	if (rc == 0) {
+		index_put_record(s, &r->key);
 		return r;
+	}
 	result_free(r);
 	return NULL;
 }
@@ -285,6 +287,7 @@ store_publish(struct store *s, struct result *r, const char *out_dir, int sync,
 	free(r->boot);
 	r->boot = xstrdup(s->self.boot);
 	r->synced = sync != 0;
+	r->time = (int64_t)time(NULL);
 	if (!out_dir)
 		return publish_record(s, r, sync, e);
 	r = publish_object(s, r, out_dir, sync, e);

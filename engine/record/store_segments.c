@@ -177,6 +177,25 @@ segments_lookup(struct store *s, const struct digest *key)
 	return NULL;
 }
 
+/* What was put, and the file's name with the first sync. */
+static int
+flush_segments(struct store *s, int sync, struct error *e)
+{
+	char *folder;
+	int rc;
+
+	if (lines_flush(&s->segments, sync, e) < 0)
+		return -1;
+	/* A new file's name needs a sync of its own. */
+	if (!sync || s->segments_named || s->segments.out_fd < 0)
+		return 0;
+	folder = path_join(s->path, "segments");
+	rc = fs_sync_dir(folder, e);
+	s->segments_named = rc == 0;
+	free(folder);
+	return rc;
+}
+
 int
 segments_put(struct store *s, const struct digest *key, const struct str *text,
 	     int sync, struct error *e)
@@ -192,7 +211,7 @@ segments_put(struct store *s, const struct digest *key, const struct str *text,
 	lines_put(&s->segments, hex, text->s, text->len);
 	if (!sync && s->segments.pending.len < BUFFER)
 		return 0;
-	if (store_flush(s, sync, e) == 0)
+	if (flush_segments(s, sync, e) == 0)
 		return 0;
 	/* Earlier ones stay pending, for the caller's next flush; if this one was
 	 * written and only its sync failed, it stands. */
@@ -214,19 +233,10 @@ segments_publish(struct store *s, const struct digest *key)
 int
 store_flush(struct store *s, int sync, struct error *e)
 {
-	char *folder;
-	int rc;
-
-	if (lines_flush(&s->segments, sync, e) < 0)
-		return -1;
-	/* A new file's name needs a sync of its own. */
-	if (!sync || s->segments_named || s->segments.out_fd < 0)
-		return 0;
-	folder = path_join(s->path, "segments");
-	rc = fs_sync_dir(folder, e);
-	s->segments_named = rc == 0;
-	free(folder);
-	return rc;
+	/* The index is a cache first: without room for it we do without. */
+	if (s->index_open && lines_flush(&s->index, sync, NULL) < 0)
+		s->index_open = 0;
+	return flush_segments(s, sync, e);
 }
 
 /* --- joining ---------------------------------------------------------------------- */

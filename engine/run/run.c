@@ -45,6 +45,8 @@ open_records(struct run *r, struct error *e)
 	}
 	if (r->store && r->has_dir)
 		store_use_index(r->store, index);
+	if (r->store && r->has_dir && r->write)
+		store_register_run(r->store, r->dir.path);
 	if (rc == 0 && r->write && !(r->journal = journal_open(journal, e)))
 		rc = -1;
 	free(store);
@@ -399,8 +401,10 @@ finish(struct run *r)
 	r->exit = exit_code(r);
 	int complete = !r->s->c.until.count
 	               && (r->exit == EXIT_DONE || r->exit == EXIT_SKIPPED);
-	if (complete)
+	if (complete) {
 		rundir_prune(&r->dir);
+		store_index_complete(r->store);
+	}
 	if (!r->executing && (r->first_time || rundir_changed(&r->dir))) {
 		r->executing = 1; /* all was there, but not here: a run of its own all the same */
 		run_start_event(r);
@@ -431,7 +435,6 @@ run_execute(struct run *r)
 		return r->exit = EXIT_FAILED;
 	}
 	r->executing = 1;
-	store_register_run(r->store, r->dir.path);
 	run_start_event(r);
 	run_early_events(r, 1);
 	run_write_events(r);
