@@ -18,6 +18,7 @@ base_sources = \
 	engine/base/fs.c \
 	engine/base/fs.h \
 	engine/base/fs_remove.c \
+	engine/base/fs_sync.c \
 	engine/base/ini.c \
 	engine/base/ini.h \
 	engine/base/json.c \
@@ -144,6 +145,7 @@ record_sources = \
 	engine/record/store_publish.c \
 	engine/record/store_segments.c \
 	engine/record/store_stamps.h \
+	engine/record/store_sync.c \
 	engine/record/tree.c \
 	engine/record/tree.h
 

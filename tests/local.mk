@@ -45,6 +45,7 @@ unit_tests = \
 	tests/unit/base/test_digest \
 	tests/unit/base/test_error \
 	tests/unit/base/test_fs \
+	tests/unit/base/test_fs_sync \
 	tests/unit/base/test_ini \
 	tests/unit/base/test_json \
 	tests/unit/base/test_log \
@@ -80,6 +81,7 @@ unit_tests = \
 	tests/unit/record/test_store_engines \
 	tests/unit/record/test_store_faults \
 	tests/unit/record/test_store_segments \
+	tests/unit/record/test_store_sync \
 	tests/unit/sched/test_machine \
 	tests/unit/sched/test_machine_system \
 	tests/unit/sched/test_queue \

@@ -163,13 +163,13 @@ make_ready(struct result *r, const char *out_dir, int sync, struct error *e)
 
 /* objects/ab, made if missing. */
 static int
-make_shard(struct store *s, const char *name, int sync, struct error *e)
+make_shard(struct store *s, const char *name, struct error *e)
 {
 	char shard[3] = {name[0], name[1], '\0'};
 	struct stat st;
 
 	if (mkdirat(s->objects_fd, shard, 0755) == 0)
-		return sync ? fs_sync_dir(s->objects, e) : 0;
+		return 0;
 	if (errno != EEXIST)
 		return error_set(
 			e, "cannot write to store '%s': cannot make 'objects/%s':",
@@ -180,16 +180,6 @@ make_shard(struct store *s, const char *name, int sync, struct error *e)
 			e, "cannot write to store '%s': 'objects/%s' is no folder",
 			s->path, shard);
 	return 0;
-}
-
-static int
-sync_shard(const char *place, struct error *e)
-{
-	char *shard = path_dir(place);
-	int rc = fs_sync_dir(shard, e);
-
-	free(shard);
-	return rc;
 }
 
 /* Rename. 1: ours stands there; 0: another's does, *theirs; -1 with the error set. */
@@ -231,10 +221,10 @@ publish_object(struct store *s, struct result *r, const char *out_dir, int sync,
 	place = path_join(s->objects, name);
 	rc = make_ready(r, out_dir, sync, e);
 	if (rc == 0)
-		rc = make_shard(s, name, sync, e);
+		rc = make_shard(s, name, e);
 	if (rc == 0)
 		rc = put_in_place(s, r, out_dir, place, &theirs, e);
-	if (rc == 1 && sync && sync_shard(place, e) < 0)
+	if (rc == 1 && sync && store_sync_object(s, name, e) < 0)
 		rc = -1;
 	if (rc == 1) {
 		free(r->dir);
