@@ -132,6 +132,7 @@ record_sources = \
 	engine/record/result_read.c \
 	engine/record/rundir.c \
 	engine/record/rundir.h \
+	engine/record/rundir_crash.c \
 	engine/record/rundir_links.c \
 	engine/record/rundir_private.h \
 	engine/record/rundir_results.c \

@@ -74,6 +74,7 @@ unit_tests = \
 	tests/unit/record/test_lines \
 	tests/unit/record/test_result \
 	tests/unit/record/test_rundir \
+	tests/unit/record/test_rundir_crash \
 	tests/unit/record/test_rundir_results \
 	tests/unit/record/test_store \
 	tests/unit/record/test_store_damage \

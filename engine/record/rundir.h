@@ -14,6 +14,7 @@ struct rundir {
 	char *path;  /* absolute, symlinks resolved */
 	char *id;    /* 16 random hex digits, kept in the file `id` */
 	int lock_fd; /* OFD lock on `lock`; -1: not locked */
+	int synced;  /* the names on the way to it are on the disk */
 	struct rundir_published *published; /* results/.published, once needed */
 };
 struct name_value {
@@ -30,6 +31,9 @@ char *rundir_name(const char *workflow_name, const char *workflow_path,
 int rundir_open(struct rundir *d, const char *path, struct error *e);
 /* Open one for reading (status, log, graph): no lock. */
 int rundir_open_read(struct rundir *d, const char *path, struct error *e);
+/* Have the directory and its id found after a power loss: without the id, results of this
+ * run alone would be made again. Once; 0, or -1 with the error set. */
+int rundir_sync(struct rundir *d, struct error *e);
 /* Gives the lock back; calls no rundir_flush. */
 void rundir_close(struct rundir *d);
 /* Does a living engine hold the lock of this run directory? 1 or 0. */
