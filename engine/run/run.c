@@ -205,8 +205,8 @@ sync_records(void *arg)
 	struct error e = {0};
 
 	run_flush_events(r);
-	if (journal_flush(r->journal, journal_dirty(r->journal), &e)
-	    || store_flush(r->store, 0, &e))
+	if (store_flush(r->store, 0, &e)
+	    || journal_flush(r->journal, journal_dirty(r->journal), &e))
 		run_fatal(r, &e);
 }
 
@@ -389,8 +389,8 @@ finish(struct run *r)
 			note_gone(r);
 		run_end_event(r);
 	}
-	if (rundir_flush(&r->dir, &e) || journal_flush(r->journal, sync, &e)
-	    || store_flush(r->store, sync, &e)) {
+	if (rundir_flush(&r->dir, &e) || store_flush(r->store, sync, &e)
+	    || journal_flush(r->journal, sync, &e)) {
 		run_fatal(r, &e);
 		r->exit = EXIT_FAILED;
 	}
