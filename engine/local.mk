@@ -18,6 +18,7 @@ base_sources = \
 	engine/base/fs.c \
 	engine/base/fs.h \
 	engine/base/fs_remove.c \
+	engine/base/fs_sync.c \
 	engine/base/ini.c \
 	engine/base/ini.h \
 	engine/base/json.c \
@@ -146,6 +147,7 @@ record_sources = \
 	engine/record/run_names.h \
 	engine/record/rundir.c \
 	engine/record/rundir.h \
+	engine/record/rundir_crash.c \
 	engine/record/rundir_links.c \
 	engine/record/rundir_lock.c \
 	engine/record/rundir_private.h \
@@ -178,6 +180,7 @@ record_sources = \
 	engine/record/store_verify_segments.c \
 	engine/record/store_walk.c \
 	engine/record/store_walk.h \
+	engine/record/store_sync.c \
 	engine/record/tree.c \
 	engine/record/tree.h
 

@@ -45,6 +45,7 @@ unit_tests = \
 	tests/unit/base/test_digest \
 	tests/unit/base/test_error \
 	tests/unit/base/test_fs \
+	tests/unit/base/test_fs_sync \
 	tests/unit/base/test_ini \
 	tests/unit/base/test_json \
 	tests/unit/base/test_log \
@@ -73,6 +74,7 @@ unit_tests = \
 	tests/unit/record/test_lines \
 	tests/unit/record/test_result \
 	tests/unit/record/test_rundir \
+	tests/unit/record/test_rundir_crash \
 	tests/unit/record/test_rundir_results \
 	tests/unit/record/test_store \
 	tests/unit/record/test_store_damage \
@@ -80,6 +82,7 @@ unit_tests = \
 	tests/unit/record/test_store_engines \
 	tests/unit/record/test_store_faults \
 	tests/unit/record/test_store_segments \
+	tests/unit/record/test_store_sync \
 	tests/unit/sched/test_machine \
 	tests/unit/sched/test_machine_system \
 	tests/unit/sched/test_queue \

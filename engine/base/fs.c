@@ -92,18 +92,6 @@ fs_mkdirs(const char *path, struct error *e)
 	return fs_mkdirs_below(path, UINT_MAX, e);
 }
 
-int
-fs_sync_dir(const char *path, struct error *e)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
-
-	if (fd < 0)
-		return error_set(e, "cannot open folder '%s':", path);
-	rc = fsync(fd);
-	close_quietly(fd);
-	return rc < 0 ? error_set(e, "cannot sync folder '%s':", path) : 0;
-}
-
 /* --- reading ---------------------------------------------------------------------- */
 
 /* Open a regular file. O_NONBLOCK: opening a FIFO must not hang. */

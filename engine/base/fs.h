@@ -47,8 +47,11 @@ int fs_write_all(int fd, const void *data, size_t len);
 /* Copy a regular file: reflink where possible, else copy_file_range/read-write. Mode
  * 0644. Replaces `to` by rename. */
 int fs_copy_file(const char *from, const char *to, struct error *e);
-/* fsync a folder. */
+/* fsync a folder: the names in it. */
 int fs_sync_dir(const char *path, struct error *e);
+/* The same for it and the folders above it, as far as its file system goes and they can
+ * be read: its own name is on the disk then, whoever made them. */
+int fs_sync_up(const char *path, struct error *e);
 /* Rename that fails with EEXIST when `to` exists (RENAME_NOREPLACE, or where that is
  * missing a plain rename() of a folder onto a non-empty one, which fails). 0 or -1 with
  * errno. */

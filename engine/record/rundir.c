@@ -109,12 +109,18 @@ int
 rundir_open_locked(struct rundir *d, const char *path, enum locks how, double patience,
 		   struct error *e)
 {
+	int crashed;
+
 	*d = (struct rundir){.lock_fd = -1};
 	if (!path[0])
 		return error_set(e, "cannot open the run: its path is empty");
-	if (fs_mkdirs(path, e) < 0 || resolve(d, path, e) < 0 ||
-	    rundir_take_lock(d, how, patience, e) < 0)
+	if (fs_mkdirs(path, e) < 0 || resolve(d, path, e) < 0)
 		goto error;
+	crashed = rundir_has_crashed(d);
+	if (rundir_take_lock(d, how, patience, e) < 0)
+		goto error;
+	if (crashed)
+		rundir_sweep(d);
 	d->id = read_id(d);
 	if (!d->id && make_id(d, e) < 0)
 		goto error;

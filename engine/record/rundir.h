@@ -17,6 +17,7 @@ struct rundir {
 	int lock_fd; /* the locked `lock`, or the note of a lease; -1: not locked */
 	int lease;   /* its level, from 1; 0: locked without a lease */
 	int has_tasks; /* tasks/ was made */
+	int synced;  /* the names on the way to it are on the disk */
 	struct rundir_published *published; /* results/.published, once needed */
 };
 struct name_value {
@@ -41,6 +42,9 @@ int rundir_open_locked(struct rundir *d, const char *path, enum locks how,
 int rundir_beat(const struct rundir *d, struct error *e);
 /* Open one for reading (status, log, graph): no lock. */
 int rundir_open_read(struct rundir *d, const char *path, struct error *e);
+/* Have the directory and its id found after a power loss: without the id, results of this
+ * run alone would be made again. Once; 0, or -1 with the error set. */
+int rundir_sync(struct rundir *d, struct error *e);
 /* Gives the lock back; calls no rundir_flush. */
 void rundir_close(struct rundir *d);
 /* Does a living engine hold the lock of this run directory? 1 or 0. */

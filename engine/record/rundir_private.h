@@ -19,6 +19,10 @@ int rundir_make_below(const char *run, const char *relative, struct error *e);
 char *rundir_temporary(const char *path);
 /* Rename a new link into place; `temporary` is gone afterwards. */
 int rundir_replace(char *temporary, const char *path, struct error *e);
+/* Did its last engine end without a word? Asked before the lock is taken. */
+int rundir_has_crashed(const struct rundir *d);
+/* Remove half-written files. */
+void rundir_sweep(const struct rundir *d);
 /* Make or replace a symlink. */
 int rundir_make_link(const char *path, const char *target, struct error *e);
 

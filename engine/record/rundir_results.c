@@ -4,6 +4,10 @@
  * results/.published holds line records, "CRC DIGEST SIZE PATH\n": what was put
  * where. What it notes with the wanted digest, and stands there in that size, is not
  * touched again. Damaged lines only mean that something is published once more.
+ *
+ * These files are not synced: after a power loss they can be full of zeros, in the
+ * right size. So a line "CRC boot BOOT\n" says under which boot what is noted behind it
+ * was published; under another one it is published once more.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -19,6 +23,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "record/engine_id.h"
 #include "record/rundir_private.h"
 #include "record/tree.h"
 
@@ -28,6 +33,7 @@ struct note {
 	struct digest digest;
 	uint64_t size;
 	int kept; /* published or confirmed since the run was opened */
+	int sure; /* published under this boot */
 };
 
 struct rundir_published {
@@ -35,6 +41,7 @@ struct rundir_published {
 	struct note *notes;
 	size_t count, cap;
 	int changed;
+	char boot[40];
 };
 
 /* --- notes ------------------------------------------------------------------------ */
@@ -63,14 +70,16 @@ set_note(struct rundir_published *p, const char *path, const struct note *note)
 	p->notes[*index] = *note;
 }
 
-/* "DIGEST SIZE PATH" of one sound line. */
+/* "DIGEST SIZE PATH" or "boot BOOT" of one sound line. */
 static void
-read_note(struct rundir_published *p, const char *text, size_t len)
+read_note(struct rundir_published *p, const char *text, size_t len, int *sure)
 {
 	char *copy = xstrndup(text, len), *end;
-	struct note note = {0};
+	struct note note = {.sure = *sure};
 
-	if (len > DIGEST_HEX + 1 && copy[DIGEST_HEX] == ' ') {
+	if (starts_with(copy, "boot "))
+		*sure = p->boot[0] && strcmp(copy + strlen("boot "), p->boot) == 0;
+	else if (len > DIGEST_HEX + 1 && copy[DIGEST_HEX] == ' ') {
 		copy[DIGEST_HEX] = '\0';
 		note.size = strtoull(copy + DIGEST_HEX + 1, &end, 10);
 		if (digest_parse(copy, &note.digest) == 0 && *end == ' ' && end[1])
@@ -90,10 +99,12 @@ notes_of(struct rundir *d)
 {
 	char *path, *text;
 	size_t len = 0;
+	int sure = 0;
 
 	if (d->published)
 		return d->published;
 	d->published = xcalloc(1, sizeof *d->published);
+	engine_boot(d->published->boot);
 	path = results_path(d, ".published");
 	text = fs_read_file(path, 0, &len, NULL);
 	for (const char *p = text; p && p < text + len;) {
@@ -102,7 +113,7 @@ notes_of(struct rundir *d)
 		const char *body = line_check(p, (size_t)(end - p));
 
 		if (body)
-			read_note(d->published, body, (size_t)(end - body));
+			read_note(d->published, body, (size_t)(end - body), &sure);
 		p = end + 1;
 	}
 	free(text);
@@ -116,40 +127,50 @@ rundir_changed(const struct rundir *d)
 	return d->published && d->published->changed;
 }
 
-int
-rundir_flush(struct rundir *d, struct error *e)
+/* The notes of this boot, or the others. */
+static void
+add_notes(const struct rundir_published *p, int sure, struct str *out)
 {
-	struct rundir_published *p = d->published;
-	struct str all = {0};
-	char *path;
-	int rc;
-
-	if (!p || !p->changed)
-		return 0;
 	for (size_t i = 0; i < p->by_path.count; i++) {
 		const struct map_entry *entry = &p->by_path.entries[i];
 		const struct note *note = &p->notes[entry->value];
 		char hex[DIGEST_HEX + 1], *line;
 
-		if (!entry->key)
+		if (!entry->key || note->sure != sure)
 			continue;
 		line = xasprintf("%s %" PRIu64 " %s", digest_hex(&note->digest, hex),
 				 note->size, entry->key);
-		line_seal(&all, line, strlen(line));
+		line_seal(out, line, strlen(line));
 		free(line);
 	}
+}
+
+int
+rundir_flush(struct rundir *d, struct error *e)
+{
+	struct rundir_published *p = d->published;
+	struct str all = {0};
+	char *path, *boot;
+	int rc;
+
+	if (!p || !p->changed)
+		return 0;
+	boot = xasprintf("boot %s", p->boot);
+	add_notes(p, 0, &all);
+	line_seal(&all, boot, strlen(boot));
+	add_notes(p, 1, &all);
 	path = results_path(d, ".published");
 	rc = fs_write_file(path, all.s, all.len, 0, e);
 	if (rc == 0)
 		p->changed = 0;
 	free(path);
+	free(boot);
 	str_free(&all);
 	return rc;
 }
 
 /* --- publishing ------------------------------------------------------------------- */
 
-/* Is this what the notes say stands there? */
 /* Folders above a removed file that are empty now, up to results/. */
 static void
 remove_empty_parents(const struct rundir *d, const char *relative)
@@ -199,6 +220,7 @@ rundir_prune(struct rundir *d)
 	return removed;
 }
 
+/* Is this what the notes say stands there? */
 static int
 is_published(struct rundir *d, const char *relative, const char *path, int is_dir,
 	     const struct digest *digest)
@@ -207,7 +229,8 @@ is_published(struct rundir *d, const char *relative, const char *path, int is_di
 	uint64_t *index = map_gets(&p->by_path, relative);
 	struct stat st;
 
-	if (!index || !digest_equal(&p->notes[*index].digest, digest) ||
+	if (!index || !p->notes[*index].sure ||
+	    !digest_equal(&p->notes[*index].digest, digest) ||
 	    lstat(path, &st) < 0)
 		return 0;
 	if (is_dir ? !S_ISDIR(st.st_mode)
@@ -315,7 +338,7 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 	       const struct digest *digest, struct error *e)
 {
 	struct copying c = {.error = e};
-	struct note note = {.digest = *digest, .kept = 1};
+	struct note note = {.digest = *digest, .kept = 1, .sure = 1};
 	struct stat st;
 	char *to;
 	int rc = 0;

@@ -22,7 +22,6 @@ struct store {
 
 	struct lines segments;    /* every engine's records, ours last */
 	int segments_open;        /* scanned */
-	int segments_named;       /* the folder was synced since ours was made */
 	time_t segments_seen;     /* store_seconds() of the last look for new ones */
 	struct map segment_names; /* those in `segments` */
 	int damaged_dead;         /* a dead engine's segment is worth rewriting */
@@ -40,6 +39,9 @@ struct store {
 		fingerprint_seen; /* id -> store_seconds() of its files' last check */
 
 	struct map reported; /* keys and files complained about */
+
+	/* Names that are on the disk (store_sync.c). */
+	unsigned char store_synced, segment_synced, shards_synced[256];
 };
 
 enum reliance {
@@ -85,6 +87,11 @@ void stamp_record(struct store *s, struct result *r);
  * little, then goes on without. `only_me`: 1 once it is held. */
 int gc_lock(struct store *s, int only_me);
 void gc_unlock(struct store *s);
+/* --- names on the disk (store_sync.c); 0, or -1 with the error set */
+/* Of an object that stands in its place. */
+int store_sync_object(struct store *s, const char *name, struct error *e);
+/* Of this engine's segment. */
+int store_sync_segment(struct store *s, struct error *e);
 
 /* --- look-up (store_lookup.c) */
 enum finding { UNREADABLE = -1, DAMAGED = 0, SOUND = 1 };

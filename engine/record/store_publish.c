@@ -166,13 +166,13 @@ make_ready(struct result *r, const char *out_dir, int sync, struct error *e)
 
 /* objects/ab, made if missing. */
 static int
-make_shard(struct store *s, const char *name, int sync, struct error *e)
+make_shard(struct store *s, const char *name, struct error *e)
 {
 	char shard[3] = {name[0], name[1], '\0'};
 	struct stat st;
 
 	if (mkdirat(s->objects_fd, shard, 0755) == 0)
-		return sync ? fs_sync_dir(s->objects, e) : 0;
+		return 0;
 	if (errno != EEXIST)
 		return error_set(
 			e, "cannot write to store '%s': cannot make 'objects/%s':",
@@ -187,14 +187,12 @@ make_shard(struct store *s, const char *name, int sync, struct error *e)
 
 /* The result stands; without this its name may be lost with the power, no more. */
 static void
-sync_shard(struct store *s, const char *place)
+sync_names(struct store *s, const char *name)
 {
-	char *shard = path_dir(place);
 	struct error e = {0};
 
-	if (fs_sync_dir(shard, &e) < 0 && store_first_report(s, shard))
+	if (store_sync_object(s, name, &e) < 0 && store_first_report(s, e.text))
 		log_warning("%s", e.text);
-	free(shard);
 }
 
 /* Rename. 1: ours stands there; 0: another's does, *theirs; -1 with the error set. */
@@ -236,11 +234,11 @@ publish_object(struct store *s, struct result *r, const char *out_dir, int sync,
 	place = path_join(s->objects, name);
 	rc = make_ready(r, out_dir, sync, e);
 	if (rc == 0)
-		rc = make_shard(s, name, sync, e);
+		rc = make_shard(s, name, e);
 	if (rc == 0)
 		rc = put_in_place(s, r, out_dir, place, &theirs, e);
 	if (rc == 1 && sync)
-		sync_shard(s, place);
+		sync_names(s, name);
 	if (rc == 1) {
 		free(r->dir);
 		r->dir = place;

@@ -177,23 +177,13 @@ segments_lookup(struct store *s, const struct digest *key)
 	return NULL;
 }
 
-/* What was put, and the file's name with the first sync. */
+/* What was put; with `sync`, on the disk and under its name. */
 static int
-flush_segments(struct store *s, int sync, struct error *e)
+flush_records(struct store *s, int sync, struct error *e)
 {
-	char *folder;
-	int rc;
-
 	if (lines_flush(&s->segments, sync, e) < 0)
 		return -1;
-	/* A new file's name needs a sync of its own. */
-	if (!sync || s->segments_named || s->segments.out_fd < 0)
-		return 0;
-	folder = path_join(s->path, "segments");
-	rc = fs_sync_dir(folder, e);
-	s->segments_named = rc == 0;
-	free(folder);
-	return rc;
+	return sync && s->segments.out_fd >= 0 ? store_sync_segment(s, e) : 0;
 }
 
 int
@@ -211,7 +201,7 @@ segments_put(struct store *s, const struct digest *key, const struct str *text,
 	lines_put(&s->segments, hex, text->s, text->len);
 	if (!sync && s->segments.pending.len < BUFFER)
 		return 0;
-	if (flush_segments(s, sync, e) == 0)
+	if (flush_records(s, sync, e) == 0)
 		return 0;
 	/* Earlier ones stay pending, for the caller's next flush; if this one was
 	 * written and only its sync failed, it stands. */
@@ -236,7 +226,7 @@ store_flush(struct store *s, int sync, struct error *e)
 	/* The index is a cache first: without room for it we do without. */
 	if (s->index_open && lines_flush(&s->index, sync, NULL) < 0)
 		s->index_open = 0;
-	return flush_segments(s, sync, e);
+	return flush_records(s, sync, e);
 }
 
 /* --- joining ---------------------------------------------------------------------- */
@@ -261,17 +251,20 @@ mark_finished(struct store *s, unsigned char *marks)
 static void
 join(struct store *s, const unsigned char *marks)
 {
+	char *folder = path_join(s->path, "segments"), *path;
 	uint64_t r = 0;
-	char *path;
 
 	if (getrandom(&r, sizeof r, 0) < 0)
-		return;
-	path = xasprintf("%s/segments/merged-%016" PRIx64, s->path, r);
-	if (lines_rewrite(&s->segments, 0, marks, path, 1, NULL) == 0)
+		r = (uint64_t)s->self.pid;
+	path = xasprintf("%s/merged-%016" PRIx64, folder, r);
+	/* Its name must be on the disk before those of the old ones go. */
+	if (lines_rewrite(&s->segments, 0, marks, path, 1, NULL) == 0 &&
+	    fs_sync_dir(folder, NULL) == 0)
 		for (size_t i = 0; i < s->segments.file_count; i++)
 			if (marks[i])
 				unlink(s->segments.files[i].path);
 	free(path);
+	free(folder);
 }
 
 void

@@ -209,8 +209,8 @@ sync_records(void *arg)
 	struct error e = {0};
 
 	run_flush_events(r);
-	if (journal_flush(r->journal, journal_dirty(r->journal), &e)
-	    || store_flush(r->store, 0, &e))
+	if (store_flush(r->store, 0, &e)
+	    || journal_flush(r->journal, journal_dirty(r->journal), &e))
 		run_trouble(r, &e);
 }
 
@@ -389,8 +389,8 @@ write_records(struct run *r, struct error *e)
 {
 	error_clear(e);
 	return run_write_timings(r, e) || rundir_flush(&r->dir, e)
-	       || journal_flush(r->journal, r->executing, e)
-	       || store_flush(r->store, r->executing, e);
+	       || store_flush(r->store, r->executing, e)
+	       || journal_flush(r->journal, r->executing, e);
 }
 
 static int

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "run/run_private.h"
 
+#define SYNC_AFTER 1 /* seconds: what took longer to make is on the disk when it counts */
+
 /* What a retry multiplies ends at what the machine has. */
 static void
 clamp(const struct machine *m, struct task_options *o)
@@ -198,7 +200,7 @@ start(struct run *r, struct active *a, struct error *e)
 		.output_count = n->output_count, .timeout = a->options.timeout,
 		.grace = a->options.grace < 0 ? r->s->settings.grace : a->options.grace,
 		.max_output = a->options.max_output, .capture = r->s->settings.capture,
-		.fresh = a->attempt > 1, .sync_after = 1};
+		.fresh = a->attempt > 1, .sync_after = SYNC_AFTER};
 	char *branch = run_branch_text(r, a->task);
 
 	if (!a->number)
@@ -353,6 +355,20 @@ result_of(const struct run *r, const struct active *a, const struct exec_result 
 	return res;
 }
 
+/* The host has synced files; a record, and the run's id in the key of some, is ours to sync. */
+static struct result *
+publish(struct run *r, const struct active *a, struct result *made,
+        const struct exec_result *x, struct error *e)
+{
+	int sync = x->output_count ? x->synced : x->seconds > SYNC_AFTER;
+
+	if (sync && rundir_sync(&r->dir, e)) {
+		result_free(made);
+		return NULL;
+	}
+	return store_publish(r->store, made, x->output_count ? a->out_dir : NULL, sync, e);
+}
+
 static void drop_dirs(struct active *a);
 
 /* The store does not take it. */
@@ -379,8 +395,7 @@ run_conclude(struct run *r, struct active *a, struct result *made,
 {
 	struct error e = {0};
 	uint32_t task = a->task;
-	struct result *res = store_publish(r->store, made,
-	                                   x->output_count ? a->out_dir : NULL, x->synced, &e);
+	struct result *res = publish(r, a, made, x, &e);
 	char seconds[32];
 
 	if (!res && e.number && run_trouble(r, &e))

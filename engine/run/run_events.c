@@ -98,7 +98,8 @@ run_write_events(struct run *r)
 {
 	struct error e = {0};
 
-	if (journal_flush(r->journal, 0, &e))
+	/* First what the journal then tells of. */
+	if (store_flush(r->store, 0, &e) || journal_flush(r->journal, 0, &e))
 		run_trouble(r, &e);
 }
 

@@ -223,7 +223,7 @@ void run_tell(struct run *r, enum run_news kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void run_early_events(struct run *r, int write);
 void run_flush_events(struct run *r);
-void run_write_events(struct run *r); /* to the kernel, not to the disk */
+void run_write_events(struct run *r); /* records, then events: to the kernel, not to the disk */
 void run_fatal(struct run *r, const struct error *e);
 
 /* run_pause.c */
