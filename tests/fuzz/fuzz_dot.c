@@ -101,7 +101,7 @@ use_workflow(struct workflow *w, struct diags *d)
 static int
 load_file(const char *path, struct stages *s)
 {
-	struct stage_source source = {stages_find, s};
+	struct stage_source source = {.find = stages_find, .arg = s};
 	struct diags d = {0};
 	struct workflow *w = workflow_load(path, NULL, 0, &source, NULL, &d);
 	int rc = (w == NULL) == (d.errors > 0) ? w != NULL : -1;

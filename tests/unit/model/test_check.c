@@ -24,7 +24,7 @@ setup(void **state)
 
 	if (stages_load(&f->stages) < 0)
 		return -1;
-	f->source = (struct stage_source){stages_find, &f->stages};
+	f->source = (struct stage_source){.find = stages_find, .arg = &f->stages};
 	f->folder = make_folder();
 	write_text(f->folder, "a.txt", "a");
 	*state = f;

@@ -55,7 +55,7 @@ struct world {
 static struct workflow *
 load(const char *body, struct diags *diags)
 {
-	struct stage_source source = {find_stage, NULL};
+	struct stage_source source = {.find = find_stage, .arg = NULL};
 	char path[] = "/tmp/test_expandXXXXXX.dot";
 	int fd = mkstemps(path, 4);
 	char *text = xasprintf("digraph t { node [plugin=command];\n%s\n}\n", body);

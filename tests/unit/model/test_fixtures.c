@@ -74,7 +74,7 @@ static size_t
 run_folder(const char *folder, size_t *files)
 {
 	struct stages s;
-	struct stage_source source = {stages_find, &s};
+	struct stage_source source = {.find = stages_find, .arg = &s};
 	DIR *dir = opendir(folder);
 	struct dirent *entry;
 	size_t bad = 0;
