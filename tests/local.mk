@@ -48,6 +48,7 @@ unit_tests = \
 	tests/unit/base/test_fs_sync \
 	tests/unit/base/test_ini \
 	tests/unit/base/test_json \
+	tests/unit/base/test_locks \
 	tests/unit/base/test_log \
 	tests/unit/base/test_loop \
 	tests/unit/base/test_map \
@@ -68,13 +69,17 @@ unit_tests = \
 	tests/unit/model/test_fixtures \
 	tests/unit/model/test_stage \
 	tests/unit/model/test_workflow \
+	tests/unit/record/test_engine_note \
+	tests/unit/record/test_engine_watch \
 	tests/unit/record/test_history \
 	tests/unit/record/test_journal \
 	tests/unit/record/test_key \
+	tests/unit/record/test_key_lock \
 	tests/unit/record/test_lines \
 	tests/unit/record/test_result \
 	tests/unit/record/test_rundir \
 	tests/unit/record/test_rundir_crash \
+	tests/unit/record/test_rundir_lock \
 	tests/unit/record/test_rundir_results \
 	tests/unit/record/test_store \
 	tests/unit/record/test_store_damage \
@@ -138,6 +143,7 @@ system_tests = \
 	tests/system/failures.bats \
 	tests/system/install.bats \
 	tests/system/leaks.bats \
+	tests/system/locks.bats \
 	tests/system/machine.bats \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \

@@ -28,9 +28,10 @@ held_but(const struct level_ops *ops, void *arg, int except, struct engine_watch
 	if (ops->alone && ops->alone(arg))
 		return 0;
 	for (int level = 0; level < LEVELS; level++) {
-		seen[level].ino = 0;
-		if (level == except || ops->look(arg, level, &seen[level]) != 1)
+		if (level == except || ops->look(arg, level, &seen[level]) != 1) {
+			seen[level].id.name[0] = '\0';
 			continue;
+		}
 		if (!is_silent(w, &seen[level], now)) {
 			*by = seen[level];
 			return 1;
@@ -46,6 +47,20 @@ levels_held(const struct level_ops *ops, void *arg, struct engine_watch *w, doub
 	struct engine_note seen[LEVELS];
 
 	return held_but(ops, arg, -1, w, now, seen, by);
+}
+
+/* The lock is ours, whoever was seen is silent. */
+static void
+pass_over(const struct level_ops *ops, void *arg, const struct engine_note seen[LEVELS],
+	  struct engine_note *by)
+{
+	for (int level = 0; level < LEVELS; level++) {
+		if (!seen[level].id.name[0])
+			continue;
+		*by = seen[level];
+		if (ops->clear)
+			ops->clear(arg, level, &seen[level]);
+	}
 }
 
 int
@@ -65,8 +80,7 @@ levels_take(const struct level_ops *ops, void *arg, struct engine_watch *w, doub
 			return LEVEL_HELD;
 		}
 		if (rc > 0) {
-			for (int k = 0; ops->clear && k < LEVELS; k++)
-				ops->clear(arg, k, &seen[k]);
+			pass_over(ops, arg, seen, by);
 			return level;
 		}
 		/* Given back in this moment? Whoever asks again will see. */

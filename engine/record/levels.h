@@ -24,8 +24,8 @@ struct level_ops {
 
 /* From 0: the level that is ours now. LEVEL_HELD: by another, *by. LEVEL_NONE: nobody
  * can be kept out, errno says why, or all levels are held by silent ones (errno 0).
- * Where one was passed over because it is silent, *by is the last such one; else its
- * name is "". */
+ * Where one was passed over because it is silent, *by is such a one; else its name is
+ * "". */
 enum { LEVEL_HELD = -1, LEVEL_NONE = -2 };
 int levels_take(const struct level_ops *ops, void *arg, struct engine_watch *w, double now,
 		struct engine_note *by);

@@ -71,6 +71,9 @@ test_refused(void **state)
 	refused(f, "[engine]\ngrace=soon\n", 2, "'soon' is no value for 'grace'",
 		"90s");
 	refused(f, "[engine]\ncapture=much\n", 2, "'much' is no value", "512M");
+	refused(f, "[store]\nlocks=flock\n", 2, "'flock' is no value for 'locks'",
+		"auto, file or lease");
+	refused(f, "[store]\npatience=0.5s\n", 2, "'0.5s' is no value", "1s or more");
 	refused(f, "[resources]\ncpus=-1\n", 2, "'-1' is no value", "whole number");
 	refused(f, "[plugin.predict]\npath=/x\n", 2, "not in this version", NULL);
 	refused(f, "[executor.slurm]\npath=/x\n", 2, "not in this version", NULL);
@@ -87,6 +90,8 @@ test_defaults(void **state)
 	assert_string_equal(f->c.store_path, "");
 	assert_true(f->c.grace == 10);
 	assert_int_equal(f->c.capture, 8 << 20);
+	assert_int_equal(f->c.locks, LOCKS_AUTO);
+	assert_true(f->c.patience == 60);
 	assert_int_equal(f->c.cpus, -1);
 	assert_int_equal(f->c.gpus, -1);
 	assert_int_equal(f->c.memory, 0);
@@ -105,10 +110,13 @@ test_layers(void **state)
 	write_text(
 		f->folder, "x.ini",
 		"[engine]\ngrace = 2m\nplugin_path = /abs:rel\n[store]\npath = store\n"
+		"locks = lease\npatience = 2m\n"
 		"[resources]\ngpus = 0\n");
 	assert_int_equal(config_load(&f->c, f->extra, &f->diags), 0);
 	assert_true(f->c.grace == 120);
 	assert_int_equal(f->c.capture, 1024);
+	assert_int_equal(f->c.locks, LOCKS_LEASE);
+	assert_true(f->c.patience == 120);
 	assert_int_equal(f->c.cpus, 2);
 	assert_int_equal(f->c.gpus, 0);
 	assert_int_equal(f->c.memory, 3ull << 30);

@@ -268,6 +268,58 @@ many_tasks(void **state)
 	free(path);
 }
 
+#define WAIT(task, rest)                                                               \
+	"{\"event\":\"wait\",\"task\":\"" task "\",\"for\":\"key\",\"key\":\"ab\"" rest "}"
+
+/* Tasks that wait for another engine, until something happens to them. */
+static void
+waiting_for_another_engine(void **state)
+{
+	static const char *const events[] = {
+		START,
+		WAIT("a", ",\"holder\":{\"host\":\"node2\",\"pid\":7,\"since\":5}"),
+		WAIT("b", ""),
+		WAIT("c", ",\"holder\":{\"host\":\"node2\",\"pid\":7}"),
+		WAIT("d", ",\"holder\":{\"host\":\"node2\",\"pid\":7}"),
+		BEGIN("c", 1),
+		"{\"event\":\"state\",\"task\":\"d\",\"state\":\"cached\","
+		"\"why\":\"made by another run\"}",
+		NULL,
+	};
+	static const char *const again[] = {START, NULL};
+	const struct history_task *t;
+	struct history *h;
+
+	append(*state, events);
+	h = history_of(*state);
+	t = history_task(h, "a");
+	assert_string_equal(t->state, "waiting");
+	assert_string_equal(t->wait.what, "key");
+	assert_string_equal(t->wait.host, "node2");
+	assert_int_equal(t->wait.pid, 7);
+	assert_true(t->wait.since > 0);
+	assert_string_equal(t->why, "another run, pid 7 on node2, is at this work");
+	t = history_task(h, "b");
+	assert_string_equal(t->wait.what, "key");
+	assert_string_equal(t->wait.host, "");
+	assert_int_equal(t->wait.pid, 0);
+	assert_string_equal(t->why, "another run is at this work");
+	for (const char *label = "c"; label; label = *label == 'c' ? "d" : NULL) {
+		t = history_task(h, label);
+		assert_string_equal(t->wait.what, "");
+		assert_string_equal(t->wait.host, "");
+		assert_int_equal(t->wait.pid, 0);
+	}
+	assert_string_equal(t->state, "cached");
+	assert_string_equal(t->why, "made by another run");
+	history_free(h);
+	append(*state, again);
+	h = history_of(*state);
+	assert_string_equal(history_task(h, "a")->wait.what, "");
+	assert_string_equal(history_task(h, "a")->why, "");
+	history_free(h);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int
@@ -280,6 +332,7 @@ main(void)
 		TEST(lost_attempts_in_a_row),
 		TEST(a_new_start_sets_failures_back),
 		TEST(gaps_and_odd_members),
+		TEST(waiting_for_another_engine),
 		TEST(many_tasks),
 	};
 

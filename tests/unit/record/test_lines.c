@@ -146,7 +146,10 @@ appending_behind_damage(void **state)
 	lines_put(&l, "new", "x", 1);
 	lines_put(&l, "k0", "changed", 7);
 	assert_memory_equal(lines_get(&l, "new", &len), "x", 1);
+	assert_true(lines_is_pending(&l, "new") && lines_is_pending(&l, "k0"));
+	assert_false(lines_is_pending(&l, "k1") || lines_is_pending(&l, "none"));
 	assert_int_equal(lines_flush(&l, 0, NULL), 0);
+	assert_false(lines_is_pending(&l, "new") || lines_is_pending(&l, "k0"));
 	assert_memory_equal(lines_get(&l, "new", &len), "x", 1);
 	lines_free(&l);
 	lines_init(&l, 1);
