@@ -245,6 +245,7 @@ take_lease(struct rundir *d, const struct engine_id *self, double patience,
 		d->lease = level + 1;
 		sweep_notes(d);
 		write_holder(d, self);
+		rc = 0;
 	} else if (level == LEVEL_HELD) {
 		in_use(d, &by, e);
 	} else if (fd >= 0) {
