@@ -74,6 +74,8 @@ model_sources = \
 	engine/model/param_value.h \
 	engine/model/params.c \
 	engine/model/ports.c \
+	engine/model/reasons.c \
+	engine/model/reasons.h \
 	engine/model/retry_on.c \
 	engine/model/retry_on.h \
 	engine/model/scope.c \
@@ -130,6 +132,9 @@ record_sources = \
 	engine/record/key.h \
 	engine/record/key_lock.c \
 	engine/record/key_lock.h \
+	engine/record/key_parts.c \
+	engine/record/key_parts.h \
+	engine/record/key_parts_diff.c \
 	engine/record/lease.c \
 	engine/record/lease.h \
 	engine/record/levels.c \
@@ -154,6 +159,7 @@ record_sources = \
 	engine/record/rundir_results.c \
 	engine/record/segment_write.c \
 	engine/record/segment_write.h \
+	engine/record/rundir_waiting.c \
 	engine/record/store.c \
 	engine/record/store.h \
 	engine/record/store_database.c \
@@ -181,6 +187,7 @@ record_sources = \
 	engine/record/store_walk.c \
 	engine/record/store_walk.h \
 	engine/record/store_sync.c \
+	engine/record/store_story.c \
 	engine/record/tree.c \
 	engine/record/tree.h
 
@@ -214,13 +221,17 @@ run_sources = \
 	engine/run/run_items.c \
 	engine/run/run_key.c \
 	engine/run/run_pause.c \
+	engine/run/run_plan.c \
+	engine/run/run_plan.h \
 	engine/run/run_private.h \
 	engine/run/run_publish.c \
 	engine/run/run_resolve.c \
 	engine/run/run_share.c \
 	engine/run/run_task.c \
 	engine/run/run_view.c \
+	engine/run/run_waiting.c \
 	engine/run/run_wanted.c \
+	engine/run/run_why.c \
 	engine/run/session.c
 
 #: engine/view/*.[ch]

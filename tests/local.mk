@@ -67,6 +67,7 @@ unit_tests = \
 	tests/unit/model/test_dot_read \
 	tests/unit/model/test_expand \
 	tests/unit/model/test_fixtures \
+	tests/unit/model/test_reasons \
 	tests/unit/model/test_stage \
 	tests/unit/model/test_workflow \
 	tests/unit/record/test_engine_note \
@@ -75,12 +76,14 @@ unit_tests = \
 	tests/unit/record/test_journal \
 	tests/unit/record/test_key \
 	tests/unit/record/test_key_lock \
+	tests/unit/record/test_key_parts \
 	tests/unit/record/test_lines \
 	tests/unit/record/test_result \
 	tests/unit/record/test_rundir \
 	tests/unit/record/test_rundir_crash \
 	tests/unit/record/test_rundir_lock \
 	tests/unit/record/test_rundir_results \
+	tests/unit/record/test_rundir_waiting \
 	tests/unit/record/test_store \
 	tests/unit/record/test_store_damage \
 	tests/unit/record/test_store_digests \
@@ -88,6 +91,7 @@ unit_tests = \
 	tests/unit/record/test_store_faults \
 	tests/unit/record/test_store_segments \
 	tests/unit/record/test_store_sync \
+	tests/unit/record/test_store_story \
 	tests/unit/sched/test_machine \
 	tests/unit/sched/test_machine_system \
 	tests/unit/sched/test_queue \

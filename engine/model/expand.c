@@ -197,6 +197,26 @@ expand_list(struct graph *g, uint32_t task, int port, const char *const *names, 
 	*map_put(&g->list_index, &key, sizeof key, NULL) = first << 32 | count;
 }
 
+size_t
+expand_open(const struct graph *g, uint32_t node, uint32_t *source)
+{
+	size_t count = 0;
+
+	*source = NONE;
+	for (size_t i = 0; i < g->cont_index.count; i++) {
+		const struct map_entry *at = &g->cont_index.entries[i];
+		if (!at->key)
+			continue;
+		for (uint32_t c = (uint32_t)at->value; c != NONE; c = g->conts[c].next) {
+			if (g->conts[c].node != node)
+				continue;
+			if (!count++)
+				memcpy(source, at->key, sizeof *source);
+		}
+	}
+	return count;
+}
+
 /* Kept walks: by their node's place in the workflow, then in the order of keeping. */
 static int
 by_rank(const void *a, const void *b, void *arg)

@@ -28,6 +28,10 @@ void expand_start(struct graph *g);
 void expand_list(struct graph *g, uint32_t task, int port, const char *const *names,
                  size_t count);
 
+/* How many walks of a node wait for a list, and one of the tasks whose lists they wait for in
+ * *source (NONE if there is none). */
+size_t expand_open(const struct graph *g, uint32_t node, uint32_t *source);
+
 /* Called by graph_settle: continue the walks that waited for this task. */
 void expand_continue(struct graph *g, uint32_t task);
 

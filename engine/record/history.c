@@ -50,6 +50,9 @@ free_attempt(struct history_attempt *a)
 	free(a->message);
 	free(a->cpu_list);
 	free(a->gpu_ids);
+	free(a->reason);
+	free(a->reason_text);
+	free(a->key);
 }
 
 void
@@ -68,6 +71,7 @@ history_free(struct history *h)
 		free(t->branch);
 		free(t->state);
 		free(t->why);
+		free(t->cls);
 		free(t->key);
 		free(t->wait.what);
 		free(t->wait.host);
@@ -118,6 +122,7 @@ task_labelled(struct reading *r, const char *label)
 	split_label(t, label);
 	set_text(&t->state, "waiting");
 	set_text(&t->why, "");
+	set_text(&t->cls, "");
 	set_text(&t->key, "");
 	set_text(&t->wait.what, "");
 	set_text(&t->wait.host, "");
@@ -156,6 +161,9 @@ new_attempt(struct reading *r, struct history_task *t, int number)
 	set_text(&a->message, "");
 	set_text(&a->cpu_list, "");
 	set_text(&a->gpu_ids, "");
+	set_text(&a->reason, "");
+	set_text(&a->reason_text, "");
+	set_text(&a->key, "");
 	return a;
 }
 
@@ -177,10 +185,14 @@ end_wait(struct history_task *t)
 	}
 }
 
+/* A task's state changes with this event. */
 static void
-set_state(struct history_task *t, const char *state)
+set_state(struct history_task *t, const js *event, const char *state)
 {
 	set_text(&t->state, state);
+	set_member(&t->cls, event, "class");
+	t->since = js_get_real(event, "time", 0);
+	t->until = 0;
 	end_wait(t);
 }
 
@@ -197,7 +209,8 @@ lose_open(struct history *h)
 			if (is_open(&t->attempts[k]))
 				set_text(&t->attempts[k].outcome, "lost");
 		if (strcmp(t->state, "running") == 0) {
-			set_state(t, "lost");
+			set_text(&t->state, "lost");
+			end_wait(t);
 			set_text(&t->why, "the engine ended while it ran");
 		}
 	}
@@ -213,7 +226,7 @@ on_run_start(struct reading *r, const js *event)
 		struct history_task *t = &h->tasks[i];
 
 		if (strcmp(t->state, "done") != 0 && strcmp(t->state, "cached") != 0) {
-			set_state(t, "waiting");
+			set_state(t, event, "waiting");
 			set_text(&t->why, "");
 		}
 	}
@@ -238,7 +251,7 @@ on_states(struct reading *r, const js *event)
 
 		if (!t || (strcmp(t->state, "done") == 0 && strcmp(state, "gone") != 0))
 			continue;
-		set_state(t, state);
+		set_state(t, event, state);
 		set_text(&t->why, "");
 	}
 }
@@ -268,7 +281,9 @@ on_start(struct reading *r, const js *event)
 	a->gpus = (int)js_get_int(event, "gpus", 0);
 	set_member(&a->cpu_list, event, "cpu_list");
 	set_member(&a->gpu_ids, event, "gpu_ids");
-	set_state(t, "running");
+	set_member(&a->reason, event, "reason");
+	set_member(&a->reason_text, event, "why");
+	set_state(t, event, "running");
 	set_text(&t->why, "");
 }
 
@@ -323,8 +338,9 @@ on_end(struct reading *r, const js *event)
 	a->max_rss = (uint64_t)js_get_int(event, "max_rss", 0);
 	if (a->started == 0)
 		a->started = js_get_real(event, "time", 0) - a->seconds;
+	set_member(&a->key, event, "key");
 	if (state)
-		set_state(t, state);
+		set_state(t, event, state);
 	set_text(&t->why, a->message);
 	note_key(t, event);
 }
@@ -340,7 +356,8 @@ on_retry(struct reading *r, const js *event)
 	format_duration(js_get_real(event, "delay", 0), delay);
 	why = xasprintf("attempt %d after %s", (int)js_get_int(event, "attempt", 0),
 			delay);
-	set_state(t, "waiting");
+	set_state(t, event, "waiting");
+	t->until = t->since + js_get_real(event, "delay", 0);
 	set_text(&t->why, why);
 	free(why);
 }
@@ -355,7 +372,7 @@ on_wait(struct reading *r, const js *event)
 
 	if (!t)
 		return;
-	set_state(t, "waiting");
+	set_state(t, event, "waiting");
 	set_member(&t->wait.what, event, "for");
 	set_member(&t->wait.host, holder, "host");
 	t->wait.pid = (int)js_get_int(holder, "pid", 0);
@@ -375,7 +392,7 @@ on_state(struct reading *r, const js *event)
 
 	if (!t || !state[0])
 		return;
-	set_state(t, state);
+	set_state(t, event, state);
 	if (strcmp(state, "failed") == 0 || strcmp(state, "skipped") == 0)
 		t->told = t->attempt_count;
 	set_member(&t->why, event, "why");

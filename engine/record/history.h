@@ -21,6 +21,9 @@ struct history_attempt {
 	uint64_t max_rss;
 	int cpus, gpus;
 	char *cpu_list, *gpu_ids;
+	char *reason, *reason_text; /* why it was made: a word of model/reasons.h, and the
+	                             * particulars; "" for a task's first */
+	char *key;                  /* of its result, hex; "" if it has none */
 };
 struct history_wait {
 	char *what; /* "key": another engine is at the same work; "": nothing */
@@ -34,6 +37,9 @@ struct history_task {
 	char *state;   /* waiting running done cached failed skipped off blocked
 	                  cancelled lost gone */
 	char *why;
+	char *cls;     /* of a failure or skip that is final; "" if it has none */
+	double since;  /* Unix time of the last change of its state; 0: never mentioned */
+	double until;  /* waiting for its next attempt until then; 0: it is not */
 	char *key;     /* hex or "" */
 	struct history_wait wait; /* what it waits for, if not for its turn */
 	struct history_attempt *attempts;

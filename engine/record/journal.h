@@ -5,6 +5,7 @@
  * Events (member "event"):
  *   run-start   run_id version pid host boot argv limits{cpus,gpus,memory} tasks
  *   start       task attempt pid cpus gpus memory cpu_list gpu_ids [host: warm|new]
+ *               [reason why]   (of model/reasons.h; none: the task's first)
  *   end         task attempt outcome(ok|failed|skipped|cancelled) class message status
  *               signal seconds cpu_seconds max_rss [key] [captured]
  *   wait        task for(key) key holder{engine host pid since}   (another engine on
@@ -12,6 +13,7 @@
  *               an attempt follows)
  *   retry       task attempt(next) delay values
  *   state       task state(cached|skipped|off|blocked|failed|done) why [key]
+ *               [class]
  *   states      state(cached|gone) tasks[...]   (many tasks at once)
  *   note        text [task]
  *   paused      text    the run waits for room and the like, and why

@@ -33,6 +33,7 @@ struct set_item {
 
 struct key {
 	struct str bytes;
+	size_t port; /* where the last port begins */
 	int in_set;
 	struct set_item *items;
 	size_t item_count, item_cap;
@@ -141,6 +142,7 @@ void
 key_port(struct key *k, const char *port, int many, int set)
 {
 	end_port(k);
+	k->port = k->bytes.len;
 	text_field(k, 'I', port);
 	text_field(k, 'I', set ? "set" : many ? "many" : "1");
 	k->in_set = set;
@@ -181,6 +183,13 @@ key_item(struct key *k, const struct digest *file, const struct digest *values,
 		text_field(k, 'b', names[i]);
 		text_field(k, 'b', values_text[i]);
 	}
+}
+
+void
+key_port_end(struct key *k, struct digest *out)
+{
+	end_port(k);
+	digest_bytes(k->bytes.s + k->port, k->bytes.len - k->port, out);
 }
 
 void

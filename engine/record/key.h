@@ -30,6 +30,8 @@ void key_port(struct key *k, const char *port, int many, int set);
 void key_item(struct key *k, const struct digest *file, const struct digest *values,
 	      size_t branch_count, const char *const *names,
 	      const char *const *values_text);
+/* No more items on this port: digest of all that it adds to the key. */
+void key_port_end(struct key *k, struct digest *out);
 /* A variable that the node's own expand introduces from a range or list. */
 void key_variable(struct key *k, const char *name, const char *value);
 /* Never shared: id of the run directory, node and branch. */

@@ -15,6 +15,7 @@ result_trim(struct result *r)
 {
 	js_free(r->measures);
 	js_free(r->made);
+	js_free(r->from);
 	if (r->later) {
 		free(r->later->measures);
 		free(r->later->made);
@@ -23,7 +24,7 @@ result_trim(struct result *r)
 		free(r->later);
 	}
 	free(r->boot);
-	r->measures = r->made = NULL;
+	r->measures = r->made = r->from = NULL;
 	r->later = NULL;
 	r->boot = NULL;
 }
@@ -213,6 +214,7 @@ add_body(struct str *out, const struct result *r)
 		   : l     ? l->made_value
 			   : NULL,
 		   l ? l->made : NULL);
+	add_member(out, "from", r->from, NULL);
 	str_addc(out, '}');
 }
 

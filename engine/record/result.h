@@ -33,6 +33,8 @@ struct result {
 	 * asked for. */
 	js *measures; /* object or NULL: of the execution that made it */
 	js *made;     /* object or NULL: threads, device, versions, host, when, ... */
+	js *from;     /* object or NULL: what its key was made of (key_parts.h). Written, and
+		       * read by store_story alone */
 	char *dir;    /* absolute folder of the object; NULL: a record without files */
 
 	/* Filled in by the store. */

@@ -8,8 +8,10 @@
  *      "time":SECONDS,                 Unix time of publishing
  *      "outputs":[{"port":"","element":"","file":"","type":"","sha256":"HEX",
  *                  "size":N,"mtime":NANOSECONDS,"dir":true}, ...],
- *      "values":{},"measures":{},"made":{}}
- * A member that is "", false or null is left out; unknown members are passed over.
+ *      "values":{},"measures":{},"made":{},
+ *      "from":{}}                      what the key was made of: key_parts.h
+ * A member that is "", false or null is left out; unknown members, and "from", are
+ * passed over.
  *
  * A finished run of many tasks reads one of these for each, so a scanner of its own
  * is used: it builds no JSON values but `values`, and leaves `measures` and `made`

@@ -69,6 +69,14 @@ int rundir_make_tasks(struct rundir *d, struct error *e);
 /* Make tasks/…/out -> object (relative link, replaced atomically if it differs). */
 int rundir_link(const struct rundir *d, const char *node, const char *branch,
 		const char *object_dir, struct error *e);
+/* The key of the object that tasks/…/out leads to. 0, or -1: there is no such link. */
+int rundir_linked(const struct rundir *d, const char *node, const char *branch,
+		  struct digest *key);
+/* The file `waiting`: what the queued tasks lack just now, for `explain` (rundir_waiting.c).
+ * Written whole; NULL: removed. Failing costs the readers a reason, nothing else. */
+void rundir_write_waiting(const struct rundir *d, const js *waiting);
+/* Read it; NULL if there is none, or if it is not of process `pid`. */
+js *rundir_waiting(const struct rundir *d, int pid);
 /* Publish one output below results/ at `relative` (safe components are the caller's
  * work; ".." is refused): files by reflink, else copy, over 64 MiB hard link;
  * folders recursively (merged). Does nothing where size and mtime-independent digest

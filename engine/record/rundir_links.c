@@ -170,3 +170,25 @@ rundir_link(const struct rundir *d, const char *node, const char *branch,
 	free(task);
 	return rc;
 }
+
+int
+rundir_linked(const struct rundir *d, const char *node, const char *branch,
+	      struct digest *key)
+{
+	char *task = rundir_task(d, node, branch), *path = path_join(task, "out");
+	char target[PATH_MAX], hex[DIGEST_HEX + 1];
+	ssize_t n = readlink(path, target, sizeof target - 1);
+	char *end;
+
+	free(path);
+	free(task);
+	/* ".../objects/ab/cdef..." */
+	if (n < DIGEST_HEX + 1)
+		return -1;
+	target[n] = '\0';
+	end = target + n - (DIGEST_HEX - 2);
+	if (end[-1] != '/')
+		return -1;
+	snprintf(hex, sizeof hex, "%.2s%s", end - 3, end);
+	return digest_parse(hex, key);
+}

@@ -191,6 +191,23 @@ store_open_existing(const char *path, struct error *e)
 	return s;
 }
 
+struct store *
+store_nowhere(void)
+{
+	struct store *s = xcalloc(1, sizeof *s);
+
+	s->path = xstrdup("");
+	s->objects = xstrdup("");
+	s->objects_fd = s->engine_fd = -1;
+	s->caches_open = s->segments_open = 1; /* there is nothing to open */
+	lines_init(&s->segments, 0);
+	lines_init(&s->index, 1);
+	lines_init(&s->digests, 1);
+	lines_init(&s->fingerprints, 1);
+	engine_self(&s->self);
+	return s;
+}
+
 /* Take this engine's traces away. */
 static void
 unregister(struct store *s)

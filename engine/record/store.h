@@ -19,6 +19,8 @@ struct store *store_open(const char *path, struct error *e);
 /* The same of one that stands already: nothing is made, the error says that there is
  * none. */
 struct store *store_open_existing(const char *path, struct error *e);
+/* One without a folder: it remembers digests of files, nothing can be looked up or put in. */
+struct store *store_nowhere(void);
 /* Flushes; removes what is left of this engine's tmp. */
 void store_close(struct store *s);
 const char *store_path(const struct store *s);
@@ -40,6 +42,11 @@ int store_lookup(struct store *s, const struct digest *key, struct result **out)
 /* The next look-up takes in what other engines have written up to then (else it may
  * miss what is younger than a second). */
 void store_expect_news(struct store *s);
+
+/* What a result tells of itself, whether its outputs are sound or not: all of its JSON,
+ * with "made" and "from" (key_parts.h). NULL: it is not there, or damaged. Nothing is
+ * moved or reported. */
+js *store_story(struct store *s, const struct digest *key);
 
 /* Names for one attempt in tmp/: an output folder (made, if want_out) and a work
  * folder (not made). Caller frees. */

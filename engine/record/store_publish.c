@@ -289,7 +289,10 @@ store_publish(struct store *s, struct result *r, const char *out_dir, int sync,
 	if (!out_dir)
 		return publish_record(s, r, sync, e);
 	r = publish_object(s, r, out_dir, sync, e);
-	if (r)
+	if (r) { /* the index has no use for its story */
+		js_free(r->from);
+		r->from = NULL;
 		index_put(s, r);
+	}
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -212,6 +213,7 @@ sync_records(void *arg)
 	if (store_flush(r->store, 0, &e)
 	    || journal_flush(r->journal, journal_dirty(r->journal), &e))
 		run_trouble(r, &e);
+	run_note_waiting(r);
 }
 
 static void
@@ -347,6 +349,8 @@ open_engine(struct run *r, struct error *e)
 	r->loop = loop_new();
 	if (!r->loop)
 		return error_set(e, "cannot wait for events:");
+	r->epoch = (double)time(NULL) - loop_now();
+	rundir_write_waiting(&r->dir, NULL); /* of an engine that was killed */
 	r->sched = sched_new(r->machine);
 	r->pool = pool_new(r->loop, &c);
 	if (!r->pool)
@@ -450,6 +454,7 @@ run_execute(struct run *r)
 	loop_cancel(beats);
 	loop_cancel(sync);
 	loop_cancel(ticks);
+	run_end_waiting(r);
 	return finish(r);
 }
 
@@ -498,5 +503,6 @@ run_close(struct run *r)
 	words_free(&r->holders);
 	free(r->missing.v);
 	free(r->cached);
+	free(r->waiting);
 	free(r);
 }

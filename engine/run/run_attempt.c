@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
@@ -35,6 +36,7 @@ run_enqueue(struct run *r, struct active *a)
 		return;
 	}
 	a->queued = 1;
+	a->started = loop_now();
 	sched_ready(r->sched, a->task, &q, a->options.priority);
 }
 
@@ -123,6 +125,26 @@ spec_params(struct run *r, struct active *a, struct exec_spec *spec, struct aren
 	return 0;
 }
 
+/* Why this attempt is made, where there is more to tell than that it is the first one. */
+static void
+note_reason(struct run *r, struct active *a, js *event)
+{
+	struct reasons why = {0};
+
+	if (a->attempt > 1)
+		js_set_text(event, "reason", reason_word(WHY_RETRY));
+	if (a->attempt > 1 || r->first_time)
+		return;
+	run_why(r, a, &why);
+	if (why.v[0].id != WHY_FIRST) {
+		char *text = reasons_text(&why);
+		js_set_text(event, "reason", reason_word(why.v[0].id));
+		js_set_text(event, "why", text);
+		free(text);
+	}
+	reasons_free(&why);
+}
+
 static void
 start_event(struct run *r, struct active *a, const struct exec_slot *slot)
 {
@@ -137,6 +159,7 @@ start_event(struct run *r, struct active *a, const struct exec_slot *slot)
 	js_set_text(event, "cpu_list", slot->cpu_list);
 	if (slot->gpus)
 		js_set_text(event, "gpu_ids", slot->gpu_ids);
+	note_reason(r, a, event);
 	run_event(r, event);
 	run_tell(r, NEWS_START, "%s: started, attempt %d, %u core%s%s%s", a->label, a->number,
 	         slot->cpus, slot->cpus == 1 ? "" : "s", slot->gpus ? ", GPU " : "",
@@ -329,11 +352,28 @@ made_of(const struct run *r, const struct active *a, const struct exec_result *x
 	js_set_real(made, "cpu_seconds", x->cpu_seconds);
 	js_set_int(made, "max_rss", (int64_t)x->max_rss);
 	js_set_bool(made, "synced", x->synced);
+	js_set_int(made, "time", (int64_t)time(NULL));
+	js_set_text(made, "run", r->dir.path);
+	js_set_text(made, "task", a->label);
 	return made;
 }
 
+/* What the key was made of; NULL if that cannot be told any more, a file having changed. */
+static js *
+made_from(struct run *r, struct active *a)
+{
+	struct digest key;
+	struct error e = {0};
+	js *parts;
+
+	if (run_key_parts(r, a, &key, &parts, &e) == 1 && digest_equal(&key, &a->key))
+		return parts;
+	js_free(parts);
+	return NULL;
+}
+
 static struct result *
-result_of(const struct run *r, const struct active *a, const struct exec_result *x)
+result_of(struct run *r, struct active *a, const struct exec_result *x)
 {
 	struct result *res = xcalloc(1, sizeof *res);
 
@@ -352,6 +392,7 @@ result_of(const struct run *r, const struct active *a, const struct exec_result 
 	if (x->measures)
 		res->measures = js_parse(x->measures, strlen(x->measures), NULL);
 	res->made = made_of(r, a, x);
+	res->from = made_from(r, a);
 	return res;
 }
 

@@ -53,6 +53,21 @@ run_state_event(struct run *r, uint32_t task, const char *state, const char *why
 	free(label);
 }
 
+void
+run_bad_event(struct run *r, uint32_t task, const char *state, int cls, const char *why)
+{
+	char *label = run_label(r, task);
+	js *event = js_object();
+
+	js_set_text(event, "event", "state");
+	js_set_text(event, "task", label);
+	js_set_text(event, "state", state);
+	js_set_text(event, "class", class_name(cls));
+	js_set_text(event, "why", why);
+	run_event(r, event);
+	free(label);
+}
+
 static void
 write_batch(struct run *r, size_t first, size_t count)
 {

@@ -22,6 +22,7 @@ key_of_files(struct run *r, const char *name, const char *list, struct error *e)
 		if (rc == 0) {
 			key_param(r->key, "file", path_base(files.v[i]));
 			key_param_digest(r->key, name, &d);
+			key_parts_file(r->parts, name, path_base(files.v[i]), files.v[i], &d);
 		}
 	}
 	words_free(&files);
@@ -51,9 +52,12 @@ key_of_param(struct run *r, const struct task_param *p, struct error *e)
 		return key_of_files(r, p->name, p->value, e);
 	default:
 		key_param(r->key, p->name, p->value);
+		key_parts_param(r->parts, p->name, p->value,
+		                (p->def->flags & AF2_PARAM_SECRET) != 0);
 		return 0;
 	}
 	key_param_digest(r->key, p->name, &d);
+	key_parts_file(r->parts, p->name, NULL, p->value, &d);
 	return 0;
 }
 
@@ -198,6 +202,35 @@ fingerprint(struct run *r, struct active *a, const struct stage *s,
 	return 0;
 }
 
+/* Write down who made an item: "node[branch]", of a list "node[branch]/element". */
+static void
+note_item(struct run *r, const char *port, const struct item *it, const struct digest *values)
+{
+	struct str label = {0};
+
+	graph_label(r->g, it->task, &label);
+	if (*it->output->element)
+		str_printf(&label, "/%s", it->output->element);
+	key_parts_item(r->parts, port, label.s, &it->output->digest, values);
+	str_free(&label);
+}
+
+/* What a port adds to the key is written down when its items are in. */
+static void
+note_port(struct run *r, const char *port, const struct items *items)
+{
+	struct digest all, values;
+
+	if (!r->parts)
+		return;
+	key_port_end(r->key, &all);
+	key_parts_port(r->parts, port, &all, items->count);
+	for (size_t i = 0; key_parts_wants_item(r->parts, i) && i < items->count; i++) {
+		result_values_digest(r->tasks[items->v[i].task].result, &values);
+		note_item(r, port, &items->v[i], &values);
+	}
+}
+
 static void
 key_of_inputs(struct run *r, uint32_t task)
 {
@@ -227,6 +260,7 @@ key_of_inputs(struct run *r, uint32_t task)
 			key_item(r->key, &items.v[i].output->digest, res->values ? &vd : NULL,
 			         count, names, values);
 		}
+		note_port(r, port->name, &items);
 	}
 	arena_free(&arena);
 	free(items.v);
@@ -238,9 +272,11 @@ key_of_variables(struct run *r, uint32_t task)
 	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
 
 	for (size_t i = 0; i < n->var_count; i++)
-		if (n->vars[i].kind == VAR_RANGE || n->vars[i].kind == VAR_LIST)
-			key_variable(r->key, n->vars[i].name,
-			             graph_value(r->g, task, n->vars[i].name));
+		if (n->vars[i].kind == VAR_RANGE || n->vars[i].kind == VAR_LIST) {
+			const char *value = graph_value(r->g, task, n->vars[i].name);
+			key_variable(r->key, n->vars[i].name, value);
+			key_parts_variable(r->parts, n->vars[i].name, value);
+		}
 }
 
 static int
@@ -249,26 +285,29 @@ key_with(struct run *r, struct active *a, const struct task_params *params, int 
 {
 	const struct wf_node *n = &r->w->nodes[r->g->tasks[a->task].node];
 	const char *print = "";
+	int known = 1;
 
 	if (n->stage->has_fingerprint) {
-		int rc = fingerprint(r, a, n->stage, params, may_ask, &print, e);
-		if (rc <= 0)
-			return rc;
+		known = fingerprint(r, a, n->stage, params, may_ask, &print, e);
+		if (known < 0 || (known == 0 && !r->parts))
+			return known;
 	}
 	key_begin(r->key, n->stage->id, n->stage->result_version);
 	for (size_t i = 0; i < params->count; i++)
 		if (key_of_param(r, &params->items[i], e))
 			return -1;
 	key_fingerprint(r->key, print);
+	key_parts_fingerprint(r->parts, print);
 	key_of_inputs(r, a->task);
 	key_of_variables(r, a->task);
 	if (!a->options.cache || n->output_count == 0) {
 		char *branch = run_branch_text(r, a->task);
 		key_private(r->key, r->dir.id ? r->dir.id : "", n->name, branch);
+		key_parts_private(r->parts, r->dir.id ? r->dir.id : "");
 		free(branch);
 	}
 	key_end(r->key, key);
-	return 1;
+	return known;
 }
 
 int
@@ -278,4 +317,16 @@ run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest
 	const struct task_params *params = run_params(r, a->task, attempt, e);
 
 	return params ? key_with(r, a, params, may_ask, key, e) : -1;
+}
+
+int
+run_key_parts(struct run *r, struct active *a, struct digest *key, js **parts, struct error *e)
+{
+	const struct stage *s = r->w->nodes[r->g->tasks[a->task].node].stage;
+
+	r->parts = key_parts_new(s->id, s->result_version);
+	int rc = run_key(r, a, a->attempt, 0, key, e);
+	*parts = r->parts;
+	r->parts = NULL;
+	return rc;
 }

@@ -11,6 +11,7 @@
 #include "record/journal.h"
 #include "record/key.h"
 #include "record/key_lock.h"
+#include "record/key_parts.h"
 #include "record/rundir.h"
 #include "record/store.h"
 #include "run/run.h"
@@ -28,7 +29,7 @@ struct active {
 	struct attempt *a;    /* running, else NULL */
 	struct slot slot;
 	unsigned cpus, gpus;  /* of the slot, kept beyond it */
-	double started;
+	double started;       /* this attempt; while it is queued: since when */
 	char *gpu_ids;
 	char *out_dir, *work_dir, *attempt_dir;
 	struct loop_timer *delay;
@@ -87,6 +88,7 @@ struct run {
 	struct journal *journal;
 	struct history *history;
 	struct key *key;
+	js *parts;             /* what goes into the key is written down here; NULL: nowhere */
 	struct machine *machine;
 	struct sched *sched;
 	struct loop *loop;
@@ -122,8 +124,10 @@ struct run {
 	int aborted;
 	int failed, skipped;    /* numbers of tasks */
 	size_t executed;
+	char *waiting;          /* what the file `waiting` says; NULL: there is none */
 	char host[256];         /* this machine's name */
 	double started, core_seconds;
+	double epoch;           /* Unix time of loop_now() 0 */
 	int exit;
 	struct error fatal;     /* the store or journal cannot be written */
 	struct run_pause pause;
@@ -168,6 +172,20 @@ void run_drop_unwanted(struct run *r);
  * its fingerprint failed. */
 int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest *key,
             struct error *e);
+/* The key of an attempt once more, and what it is made of (record/key_parts.h): *parts is the
+ * caller's in any case. As run_key, which asks nobody: with 0 only the fingerprint is missing. */
+int run_key_parts(struct run *r, struct active *a, struct digest *key, js **parts,
+                  struct error *e);
+
+/* run_why.c: why the task needs this attempt, WHY_FIRST to WHY_ENDED or WHY_TOOLS; at least one
+ * reason. The history must be there if the run is not new. */
+void run_why(struct run *r, struct active *a, struct reasons *out);
+/* Had the task a result in this run directory before? */
+int run_had_result(const struct run *r, uint32_t task);
+
+/* run_waiting.c: keep the run directory's file `waiting` up to date. */
+void run_note_waiting(struct run *r);
+void run_end_waiting(struct run *r);
 
 /* run_task.c */
 void run_pump(struct run *r);            /* fresh, ready, settled tasks, until nothing moves */
@@ -219,6 +237,8 @@ int run_write_timings(struct run *r, struct error *e);
 /* run_events.c: journal and observer */
 void run_event(struct run *r, js *event);
 void run_state_event(struct run *r, uint32_t task, const char *state, const char *why);
+/* The same of a failure, or of what comes of it, with its class. */
+void run_bad_event(struct run *r, uint32_t task, const char *state, int cls, const char *why);
 void run_tell(struct run *r, enum run_news kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void run_early_events(struct run *r, int write);

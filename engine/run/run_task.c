@@ -154,7 +154,7 @@ run_settle_bad(struct run *r, uint32_t task, int state, int cls, const char *mes
 	                     : xasprintf("%s: %s", label, message);
 
 	run_drop_active(r, task);
-	run_state_event(r, task, task_state_name(state), message);
+	run_bad_event(r, task, task_state_name(state), cls, message);
 	if (state == T_FAILED) {
 		r->failed++;
 		words_add(&r->failures, line);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "run/run_plan.h"
 #include "run/run_private.h"
 
 const struct graph *
@@ -16,6 +17,12 @@ const char *
 run_path(const struct run *r)
 {
 	return r->dir.path;
+}
+
+struct store *
+run_store(const struct run *r)
+{
+	return r->store;
 }
 
 double

@@ -46,6 +46,10 @@ size_t sched_waiting(const struct sched *s);
 /* A reason why `id` waits ("needs 8 cores, 3 are free", "behind 12 tasks of higher
  * priority"); appended to b. */
 void sched_why(const struct sched *s, uint32_t id, struct str *b);
+/* Class `i` of equal requests, in no order: what its tasks ask for (gpus resolved), how many wait
+ * (maybe none), and the one that is next (if any waits). 0, or -1: there are no more. */
+int sched_class(const struct sched *s, size_t i, struct request *q, size_t *waiting,
+                uint32_t *head);
 /* Bytes of held memory (resources_hold) that a waiting task needs before it can start,
  * all else being free; 0: none. Ask when sched_next returned 0, to end idle hosts. */
 uint64_t sched_wants_memory(const struct sched *s);

@@ -53,6 +53,18 @@ sched_why(const struct sched *s, uint32_t id, struct str *b)
 }
 
 int
+sched_class(const struct sched *s, size_t i, struct request *q, size_t *waiting, uint32_t *head)
+{
+	if (i >= s->class_count)
+		return -1;
+	*q = s->classes[i].q;
+	*waiting = s->classes[i].queue.count;
+	if (*waiting)
+		*head = s->classes[i].queue.v[0].id;
+	return 0;
+}
+
+int
 sched_possible(const struct sched *s, const struct request *q, struct error *e)
 {
 	unsigned cores = sched_least_cores(s, q), gpus = sched_gpus(s, q);

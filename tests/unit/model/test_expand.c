@@ -266,6 +266,35 @@ test_run_time_list(void **state)
 	end(&x);
 }
 
+/* Which nodes have branches that are not known yet, and whose list they wait for. */
+static void
+test_open_walks(void **state)
+{
+	(void)state;
+	struct diags diags = {0};
+	struct workflow *w = load("a [outputs=\"o:text*\"];" MAP("p", ", expand=\"c in a.o\"") ";"
+	                          MAP("r", "") "; a->p->r", &diags);
+	struct graph *g = graph_new(w);
+	uint32_t source, a;
+
+	expand_start(g);
+	a = graph_by_label(g, "a");
+	assert_int_equal(expand_open(g, (uint32_t)workflow_node(w, "a"), &source), 0);
+	assert_int_equal(source, NONE);
+	for (int i = 0; i < 2; i++) {
+		uint32_t node = (uint32_t)workflow_node(w, i ? "r" : "p");
+		assert_int_equal(expand_open(g, node, &source), 1);
+		assert_int_equal(source, a);
+	}
+	expand_list(g, a, 0, (const char *const[]){"x"}, 1);
+	graph_settle(g, a, T_DONE);
+	assert_int_equal(expand_open(g, (uint32_t)workflow_node(w, "p"), &source), 0);
+	assert_int_equal(expand_open(g, (uint32_t)workflow_node(w, "r"), &source), 0);
+	graph_free(g);
+	workflow_free(w);
+	diags_free(&diags);
+}
+
 static void
 test_empty_list_still_gathers(void **state)
 {
@@ -500,6 +529,7 @@ main(void)
 		cmocka_unit_test(test_join_on_equal_values),
 		cmocka_unit_test(test_different_variables_multiply),
 		cmocka_unit_test(test_run_time_list),
+		cmocka_unit_test(test_open_walks),
 		cmocka_unit_test(test_empty_list_still_gathers),
 		cmocka_unit_test(test_list_of_failed_source_blocks),
 		cmocka_unit_test(test_nested_lists),

@@ -320,6 +320,48 @@ waiting_for_another_engine(void **state)
 	history_free(h);
 }
 
+/* Why attempts were made, what became of tasks since when: for explain. */
+static void
+reasons_and_times(void **state)
+{
+	const char *const events[] = {
+		START,
+		BEGIN("a", 1),
+		END("a", 1, "ok", ",\"key\":\"abc\""),
+		"{\"event\":\"start\",\"task\":\"a\",\"attempt\":2,\"reason\":"
+		"\"parameter\",\"why\":\"parameter 'e' changed: 1 -> 2\"}",
+		BEGIN("b", 1),
+		END("b", 1, "failed", ",\"class\":\"exit\""),
+		"{\"event\":\"retry\",\"task\":\"b\",\"attempt\":2,\"delay\":90}",
+		"{\"event\":\"state\",\"task\":\"c\",\"state\":\"failed\",\"class\":"
+		"\"permanent\",\"why\":\"too few\"}",
+		NULL,
+	};
+	const struct history_task *t;
+	struct history *h;
+
+	append(*state, events);
+	h = history_of(*state);
+	t = history_task(h, "a");
+	assert_string_equal(t->attempts[0].key, "abc");
+	assert_string_equal(t->attempts[0].reason, "");
+	assert_string_equal(t->attempts[1].reason, "parameter");
+	assert_string_equal(t->attempts[1].reason_text, "parameter 'e' changed: 1 -> 2");
+	assert_string_equal(t->attempts[1].key, "");
+	assert_true(t->since >= h->started && t->until == 0);
+	t = history_task(h, "b");
+	assert_true(t->until == t->since + 90);
+	t = history_task(h, "c");
+	assert_string_equal(t->cls, "permanent");
+	history_free(h);
+	/* The next start of the engine forgets delays and failures. */
+	append(*state, (const char *const[]){START, NULL});
+	h = history_of(*state);
+	assert_true(history_task(h, "b")->until == 0);
+	assert_string_equal(history_task(h, "c")->cls, "");
+	history_free(h);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int
@@ -333,6 +375,7 @@ main(void)
 		TEST(a_new_start_sets_failures_back),
 		TEST(gaps_and_odd_members),
 		TEST(waiting_for_another_engine),
+		TEST(reasons_and_times),
 		TEST(many_tasks),
 	};
 

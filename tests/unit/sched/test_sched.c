@@ -391,6 +391,42 @@ many_waiting_tasks(void **state)
 	end(&f);
 }
 
+/* Who waits for what, by classes of equal requests. */
+static void
+classes(void **state)
+{
+	struct request q;
+	struct fixture f;
+	struct slot slot;
+	size_t waiting;
+	uint32_t head;
+	(void)state;
+
+	begin(&f, 1, 4, 0);
+	assert_int_equal(sched_class(f.s, 0, &q, &waiting, &head), -1);
+	ready(&f, 1, 2, 0, 0, 0);
+	ready(&f, 2, 2, 0, 0, 5);
+	ready(&f, 3, 1, -1, GB, 0);
+	assert_int_equal(sched_class(f.s, 0, &q, &waiting, &head), 0);
+	assert_int_equal(q.cpus, 2);
+	assert_int_equal(waiting, 2);
+	assert_int_equal(head, 2);
+	assert_int_equal(sched_class(f.s, 1, &q, &waiting, &head), 0);
+	assert_int_equal(q.gpus, 0);
+	assert_true(q.memory == GB);
+	assert_int_equal(head, 3);
+	assert_int_equal(sched_class(f.s, 2, &q, &waiting, &head), -1);
+	assert_next(&f, 2, 2, &slot);
+	assert_int_equal(sched_class(f.s, 0, &q, &waiting, &head), 0);
+	assert_int_equal(waiting, 1);
+	assert_int_equal(head, 1);
+	assert_int_equal(sched_drop(f.s, 1), 0);
+	assert_int_equal(sched_class(f.s, 0, &q, &waiting, &head), 0);
+	assert_int_equal(waiting, 0);
+	sched_done(f.s, &slot);
+	end(&f);
+}
+
 int
 main(void)
 {
@@ -406,6 +442,7 @@ main(void)
 		cmocka_unit_test(only_five_gpus),
 		cmocka_unit_test(auto_gpus_without_any),
 		cmocka_unit_test(held_memory_is_wanted),
+		cmocka_unit_test(classes),
 		cmocka_unit_test(many_waiting_tasks),
 	};
 
