@@ -236,6 +236,13 @@ run_sources = \
 
 #: engine/view/*.[ch]
 view_sources = \
+	engine/view/explain.c \
+	engine/view/explain.h \
+	engine/view/explain_end.c \
+	engine/view/explain_next.c \
+	engine/view/explain_private.h \
+	engine/view/explain_tail.c \
+	engine/view/explain_wait.c \
 	engine/view/graph_dot.c \
 	engine/view/graph_dot.h \
 	engine/view/graph_draw.c \
@@ -271,8 +278,10 @@ host_sources = \
 cli_sources = \
 	engine/cli/cli.h \
 	engine/cli/cmd_check.c \
+	engine/cli/cmd_explain.c \
 	engine/cli/cmd_graph.c \
 	engine/cli/cmd_log.c \
+	engine/cli/cmd_plan.c \
 	engine/cli/cmd_plugins.c \
 	engine/cli/cmd_run.c \
 	engine/cli/cmd_status.c \
@@ -282,7 +291,8 @@ cli_sources = \
 	engine/cli/cmd_store_gc.c \
 	engine/cli/cmd_store_verify.c \
 	engine/cli/main.c \
-	engine/cli/options.c
+	engine/cli/options.c \
+	engine/cli/settings.c
 
 bin_PROGRAMS += af2flow
 af2flow_SOURCES = $(cli_sources)

@@ -144,11 +144,13 @@ fuzz_tests = \
 system_tests = \
 	tests/system/bad_input.bats \
 	tests/system/demo.bats \
+	tests/system/explain.bats \
 	tests/system/failures.bats \
 	tests/system/install.bats \
 	tests/system/leaks.bats \
 	tests/system/locks.bats \
 	tests/system/machine.bats \
+	tests/system/plan.bats \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \
 	tests/system/run.bats \
@@ -160,6 +162,7 @@ lint_tests = \
 	tests/lint/layers.py \
 	tests/lint/lengths.py \
 	tests/lint/manpage.py \
+	tests/lint/reasons.py \
 	tests/lint/scripts.py
 
 #: tests/bench/*
@@ -208,7 +211,7 @@ SUFFIXES = .c .so
 
 EXTRA_DIST += \
 	tests/cmocka_tap tests/unittest_tap.py tests/fixtures $(bench_files) \
-	tests/system/helper.bash tests/system/as_user.inc \
+	tests/system/helper.bash tests/system/reasons.bash tests/system/as_user.inc \
 	$(python_tests) $(lint_tests) $(system_tests) $(system_variants)
 
 # A part of `make check`; the unit tests need no more than the library and the host.

@@ -5,6 +5,7 @@
 #define CLI_CLI_H
 
 #include "base/error.h"
+#include "base/json.h"
 #include "run/run.h"
 
 struct cli;
@@ -50,12 +51,17 @@ struct cli {
 	char *command_line;
 };
 
-extern const struct command command_run, command_check, command_status, command_log,
-	command_graph, command_plugins, command_store;
+extern const struct command command_run, command_check, command_plan, command_status,
+	command_explain, command_log, command_graph, command_plugins,
+	command_store;
 
 /* Print "af2flow: text" and a pointer to --help; returns EXIT_USAGE. */
 int usage_error(const struct command *c, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Make the settings of a run's meta.json those of the command line, as if its `run` had been
+ * typed again; `copy` is the run's workflow.dot, for where the file itself is gone. `meta` must
+ * outlive what uses them. */
+void cli_settings_of_run(struct cli *o, const js *meta, const char *copy);
 /* Parse argv[1..] for a command. -1: go on; else the exit code (help, error). */
 int cli_parse(const struct command *c, int argc, char **argv, struct cli *o);
 void cli_free(struct cli *o);

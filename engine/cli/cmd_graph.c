@@ -4,12 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/fs.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "cli/cli.h"
 #include "record/history.h"
 #include "record/rundir.h"
@@ -50,30 +47,6 @@ graph_of_workflow(struct cli *o)
 	cli_report(&d);
 	session_close(&s);
 	return rc;
-}
-
-/* The parameters of a run become settings, unless the command line says otherwise. */
-static void
-settings_of_run(struct cli *o, const js *meta, const char *copy)
-{
-	const js *params = js_get(meta, "params");
-	void *it = NULL;
-	const char *name;
-	js *v;
-
-	while (params && (v = js_next(params, &it, &name))) {
-		o->settings = xrealloc(o->settings, o->setting_count + 1, sizeof *o->settings);
-		o->settings[o->setting_count++] =
-			(struct param_setting){xstrdup(name), js_as_text(v, "")};
-	}
-	o->c.settings = o->settings;
-	o->c.setting_count = o->setting_count;
-	o->c.workflow = js_get_text(meta, "workflow", "");
-	if (access(o->c.workflow, R_OK) < 0)
-		o->c.workflow = copy; /* it has moved: the run's own copy */
-	o->c.cwd = js_get_text(meta, "cwd", NULL);
-	if (!o->c.store)
-		o->c.store = js_get_text(meta, "store", NULL);
 }
 
 static int
@@ -117,7 +90,7 @@ graph_of_run(struct cli *o)
 		log_error("'%s' is not the directory of a run: it has no meta.json", dir.path);
 	} else {
 		char *copy = path_join(dir.path, "workflow.dot");
-		settings_of_run(o, meta, copy);
+		cli_settings_of_run(o, meta, copy);
 		rc = draw_run(o, dir.path);
 		free(copy);
 	}

@@ -11,13 +11,13 @@
 #include "view/graph_draw.h"
 
 static const struct command *const commands[] = {
-	&command_run, &command_check, &command_status, &command_log, &command_graph,
-	&command_plugins, &command_store,
+	&command_run, &command_check, &command_plan, &command_status, &command_explain,
+	&command_log, &command_graph, &command_plugins, &command_store,
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
 /* Commands of the design that this version does not have: refused by name. */
-static const char *const later[] = {"plan", "simulate", "explain", "top", "cancel", "report",
+static const char *const later[] = {"simulate", "top", "cancel", "report",
                                     "trace", "tune", "machine", "submit", NULL};
 
 static int
