@@ -193,10 +193,17 @@ record_sources = \
 
 #: engine/exec/*.[ch]
 exec_sources = \
+	engine/exec/cgroup.c \
+	engine/exec/cgroup.h \
+	engine/exec/cgroup_own.c \
+	engine/exec/host_notes.c \
+	engine/exec/leftovers.c \
+	engine/exec/leftovers.h \
 	engine/exec/local.c \
 	engine/exec/local.h \
 	engine/exec/local_attempt.c \
 	engine/exec/local_conn.c \
+	engine/exec/local_group.c \
 	engine/exec/local_obituary.c \
 	engine/exec/local_prints.c \
 	engine/exec/local_private.h \
@@ -208,6 +215,7 @@ exec_sources = \
 	engine/exec/plugins_scan.c \
 	engine/exec/proc.c \
 	engine/exec/proc.h \
+	engine/exec/proc_tree.c \
 	engine/exec/proto.c \
 	engine/exec/proto.h
 

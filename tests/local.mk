@@ -56,6 +56,8 @@ unit_tests = \
 	tests/unit/base/test_parse \
 	tests/unit/base/test_path \
 	tests/unit/base/test_str \
+	tests/unit/exec/test_cgroup \
+	tests/unit/exec/test_leftovers \
 	tests/unit/exec/test_local \
 	tests/unit/exec/test_local_bad \
 	tests/unit/exec/test_local_ends \
@@ -149,6 +151,7 @@ system_tests = \
 	tests/system/install.bats \
 	tests/system/leaks.bats \
 	tests/system/locks.bats \
+	tests/system/leftovers.bats \
 	tests/system/machine.bats \
 	tests/system/plan.bats \
 	tests/system/plugins.bats \

@@ -46,6 +46,8 @@ pool_new(struct loop *l, const struct pool_config *c)
 	p->mark = xstrdup(c->mark ? c->mark : "");
 	p->config.host_program = p->host_program;
 	p->config.mark = p->mark;
+	if (c->notes)
+		p->notes = host_notes_new(c->notes, c->place);
 	raise_file_limit(p);
 	proc_subreaper();
 	proc_prompt();
@@ -73,7 +75,11 @@ pool_free(struct pool *p, double grace)
 	if (p->conns || p->open_attempts || p->sweep_timer)
 		loop_run(p->loop);
 	prints_free_all(p);
+	groups_remove(p);
+	words_free(&p->groups);
+	host_notes_free(p->notes);
 	setrlimit(RLIMIT_NOFILE, &p->files);
+	free(p->group_home);
 	free(p->host_program);
 	free(p->mark);
 	free(p->known);
@@ -337,6 +343,7 @@ sweep(struct pool *p)
 		p->sweep_timer = loop_after(p->loop, SWEEP_AGAIN, 0, on_sweep, p);
 		return;
 	}
+	groups_remove(p);
 	for (size_t i = 0; i < p->remains.count; i++)
 		fs_remove_tree(p->remains.v[i], NULL);
 	words_free(&p->remains);
@@ -357,6 +364,7 @@ pool_host_gone(struct conn *c)
 	struct attempt *a = c->attempt;
 	int was_busy = a || c->prints;
 
+	group_end(c);
 	if (a) {
 		if (!a->answer.len)
 			attempt_bury(c, a);

@@ -121,6 +121,10 @@ struct pool_config {
 	const char *host_program; /* path of af2flow-host */
 	unsigned max_idle;        /* idle hosts kept at most; the oldest ends first */
 	const char *mark; /* environment mark AF2FLOW_RUN=mark for all descendants */
+	const char *notes; /* file for the notes of leftovers.h, gone when the hosts
+	                    * are; NULL: none */
+	const char *place; /* folder that all work directories lie in, for them */
+	int groups;        /* give each host a cgroup, where that is allowed */
 	int bind; /* 0: topology is not this system: no binding, slots only told */
 	/* Bytes that no slot holds, asked when an attempt starts (its own slot is
 	 * taken): idle hosts that hold more are ended first. NULL: nobody counts. */

@@ -59,12 +59,12 @@ close_all(const int *fds, size_t n)
 
 /* Spawn the program with the descriptors that host/main.c expects. */
 static pid_t
-spawn_host(const struct pool *p, const char *gpu_ids, int null, int socket,
+spawn_host(const struct pool *p, const char *gpu_ids, char *group, int null, int socket,
 	   const int out[2], const int err[2])
 {
 	const struct proc_fd fds[] = {{null, 0},   {out[1], 1}, {err[1], 2},
 				      {socket, 3}, {out[0], 4}, {err[0], 5}};
-	char *argv[] = {p->host_program, (char[]){"--serve"}, NULL};
+	char *argv[] = {p->host_program, (char[]){"--serve"}, group, NULL};
 	char *cuda = xasprintf("CUDA_VISIBLE_DEVICES=%s", gpu_ids);
 	char *mark = xasprintf("AF2FLOW_RUN=%s", p->mark);
 	const char *extra[] = {cuda, mark, "CUDA_DEVICE_ORDER=PCI_BUS_ID", NULL};
@@ -95,22 +95,28 @@ conn_new(struct pool *p, const char *gpu_ids)
 {
 	int fds[7] = {-1, -1, -1, -1, -1, -1, -1};
 	int *pair = fds, *out = fds + 2, *err = fds + 4;
+	char *group = group_new(p);
 	struct conn *c;
 	pid_t pid = -1;
 
 	if (high_socketpair(pair) == 0 && high_pipe(out) == 0 && high_pipe(err) == 0 &&
 	    (fds[6] = proc_fd_high(open("/dev/null", O_RDONLY | O_CLOEXEC), FD_BASE)) >=
 		    0)
-		pid = spawn_host(p, gpu_ids, fds[6], pair[1], out, err);
+		pid = spawn_host(p, gpu_ids, group, fds[6], pair[1], out, err);
 	if (pid < 0) {
 		close_all(fds, 7);
+		group_drop(p, group);
 		return NULL;
 	}
+	group = group_enter(p, group, pid);
+	if (p->notes)
+		host_notes_add(p->notes, pid, (int[]){out[0], err[0]}, group);
 	close_all((int[]){pair[1], out[1], err[1], fds[6]}, 4);
 	prlimit(pid, RLIMIT_NOFILE, &p->files, NULL);
 	c = xcalloc(1, sizeof(*c));
 	c->pool = p;
 	c->pid = pid;
+	c->group = group;
 	c->pidfd = proc_pidfd(pid);
 	c->socket = pair[0];
 	c->out_read = out[0];
@@ -155,6 +161,7 @@ conn_free(struct conn *c)
 	if (c->spare_dir)
 		rmdir(c->spare_dir);
 	free(c->spare_dir);
+	free(c->group);
 	str_free(&c->in);
 	str_free(&c->out);
 	free(c->path);

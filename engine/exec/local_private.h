@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "exec/leftovers.h"
 #include "exec/local.h"
 #include "exec/proto.h"
 
@@ -44,6 +45,7 @@ struct conn {
 	struct prints *prints;
 	const char *bad_reply; /* why we broke with it, NULL if we did not */
 	int status;            /* wait status */
+	char *group;           /* its cgroup; NULL: none */
 	struct rusage usage;
 };
 
@@ -91,6 +93,10 @@ struct pool {
 	struct attempt *swept; /* ended, waiting until nothing of theirs is left */
 	size_t open_attempts;
 	struct words remains; /* work directories of hosts that died at work */
+	struct words groups;  /* cgroups of hosts that are gone */
+	char *group_home;     /* where they are made; NULL: nowhere */
+	unsigned group_count;
+	struct host_notes *notes;
 	struct prints *queue, *prints_swept;
 	struct loop_timer *turn_timer, *sweep_timer;
 	double sweep_until;
@@ -124,6 +130,19 @@ void conn_spare(struct conn *c, const char *work_dir);
 char *conn_obituary(const struct conn *c, const char *attempt_dir);
 /* What the dead host left unread in its pipes goes where it would have put it. */
 void conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit);
+
+/* --- local_group.c ------------------------------------------------------------------ */
+/* A cgroup for a new host; NULL: there are none here. Caller frees. */
+char *group_new(struct pool *p);
+/* The host starts nothing before it is told to, so it may enter when it runs already.
+ * The group, or NULL if it cannot. */
+char *group_enter(struct pool *p, char *group, pid_t pid);
+/* It is not used: free it. */
+void group_drop(struct pool *p, char *group);
+/* The host is dead: kill all that is in its group, which goes when they are reaped. */
+void group_end(struct conn *c);
+/* Remove the groups of hosts that are gone, those that are empty. */
+void groups_remove(struct pool *p);
 
 /* --- local.c ---------------------------------------------------------------------- */
 /* A host for this task, warm or new. NULL with errno. */

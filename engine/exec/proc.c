@@ -190,9 +190,8 @@ add_children_file(struct pids *l, const char *path)
 	return 0;
 }
 
-/* The parent of a process by /proc/PID/stat, 0 if it is gone. */
-static pid_t
-parent_of(pid_t pid)
+pid_t
+proc_parent(pid_t pid)
 {
 	char path[64], buf[512];
 	const char *p;
@@ -222,7 +221,7 @@ add_children_by_parent(struct pids *l, pid_t pid)
 	while (d && (de = readdir(d))) {
 		pid_t other = (pid_t)strtol(de->d_name, NULL, 10);
 
-		if (other > 0 && parent_of(other) == pid)
+		if (other > 0 && proc_parent(other) == pid)
 			pids_add(l, other);
 	}
 	if (d)
@@ -332,9 +331,8 @@ proc_sweep(int (*keep)(void *arg, pid_t child), void *arg, double patience)
 	return left;
 }
 
-/* Not a zombie, whose environment is empty. */
-static int
-has_mark(pid_t pid, const char *mark)
+int
+proc_has_mark(pid_t pid, const char *mark)
 {
 	char path[64], *text;
 	size_t len = 0;
@@ -346,44 +344,6 @@ has_mark(pid_t pid, const char *mark)
 		found = strcmp(text + i, mark) == 0;
 	free(text);
 	return found;
-}
-
-/* Signal all that have it once. */
-static size_t
-end_marked_round(const char *mark)
-{
-	DIR *d = opendir("/proc");
-	struct dirent *de;
-	size_t n = 0;
-
-	while (d && (de = readdir(d))) {
-		pid_t pid = (pid_t)strtol(de->d_name, NULL, 10);
-
-		if (pid > 0 && pid != getpid() && has_mark(pid, mark) &&
-		    kill(pid, SIGKILL) == 0)
-			n++;
-	}
-	if (d)
-		closedir(d);
-	return n;
-}
-
-size_t
-proc_end_marked(const char *mark, double patience)
-{
-	double until = now() + patience;
-	struct timespec pause = {0, 5 * 1000 * 1000};
-	size_t n, sum = 0;
-
-	/* Those that were born meanwhile, and those that die slowly, come up again. */
-	while ((n = end_marked_round(mark)) > 0) {
-		if (n > sum)
-			sum = n;
-		if (now() >= until)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	return sum;
 }
 
 int

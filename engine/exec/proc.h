@@ -42,6 +42,21 @@ int proc_fd_high(int fd, int least);
  * many. */
 size_t proc_children(pid_t pid, void (*fn)(void *arg, pid_t child), void *arg);
 
+/* The parent of a process, 0 if it is gone. */
+pid_t proc_parent(pid_t pid);
+/* Does this kernel list the children of a process? Else the trees below cost a look at
+ * all of /proc. */
+int proc_knows_children(void);
+/* A list of processes; free(v). */
+struct proc_list {
+	pid_t *v;
+	size_t count, cap;
+};
+void proc_list_add(struct proc_list *l, pid_t pid);
+int proc_list_has(const struct proc_list *l, pid_t pid);
+/* Add the descendants of all that are in the list, each once, zombies included. */
+void proc_tree(struct proc_list *l);
+
 /* Kill (SIGKILL) and reap children of this process, those that arrive meanwhile
  * included (the process must be a subreaper for grandchildren to arrive), until only
  * those are left for which keep() is true, or `patience` seconds passed (< 0: one
@@ -49,13 +64,8 @@ size_t proc_children(pid_t pid, void (*fn)(void *arg, pid_t child), void *arg);
  * ones are left. keep may be NULL. */
 size_t proc_sweep(int (*keep)(void *arg, pid_t child), void *arg, double patience);
 
-/* Kill (SIGKILL) every process but this one that has `mark` ("NAME=value") in its
- * environment: what an engine and its host left that were killed at once. Only for a
- * mark whose engine is surely gone (its lock is ours). Looks until there is none left,
- * at most `patience` seconds; costs a look at all of /proc. Returns how many were
- * killed. */
-size_t proc_end_marked(const char *mark, double patience);
-
+/* Has a process `mark` ("NAME=value") in its environment? A zombie has none. */
+int proc_has_mark(pid_t pid, const char *mark);
 /* The environment of this process with `extra` ("NAME=value"..., NULL-terminated,
  * may be NULL) in place of its namesakes. Free the array, not the texts, which are
  * borrowed. */

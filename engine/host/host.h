@@ -159,6 +159,7 @@ struct host {
 	atomic_uint log_lines;
 	_Atomic double last_progress;
 	struct capture capture;
+	const char *group; /* our cgroup, NULL none */
 	/* the plugin thread's own */
 	pthread_t thread;
 	void *dso;

@@ -4,9 +4,9 @@
  *     0 /dev/null   1, 2 write ends of the capture pipes   3 the engine's socket
  *     4, 5 read ends of the same pipes (non-blocking)
  *
- * as `af2flow-host --serve`, or as `af2flow-host --scan FILE` to read a plugin's
- * descriptor: JSON on stdout and status 0, or one line that says what is wrong and
- * status 1. */
+ * as `af2flow-host --serve [CGROUP]` (the group that is its own), or as `af2flow-host
+ * --scan FILE` to read a plugin's descriptor: JSON on stdout and status 0, or one line
+ * that says what is wrong and status 1. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -85,7 +85,7 @@ start_plugin_thread(struct host *h)
 }
 
 static int
-serve(void)
+serve(const char *group)
 {
 	struct host *h = xcalloc(1, sizeof(*h));
 	int out, err, rc;
@@ -106,6 +106,7 @@ serve(void)
 	}
 	host_set_self(h);
 	h->worker.host = h;
+	h->group = group;
 	pthread_mutex_init(&h->send_lock, NULL);
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->changed, NULL);
@@ -136,8 +137,8 @@ int
 main(int argc, char **argv)
 {
 	log_program("af2flow-host");
-	if (argc == 2 && strcmp(argv[1], "--serve") == 0)
-		return serve();
+	if ((argc == 2 || argc == 3) && strcmp(argv[1], "--serve") == 0)
+		return serve(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "--scan") == 0)
 		scan(argv[2]);
 	fprintf(stderr, "usage: af2flow-host --scan FILE\n"

@@ -36,6 +36,7 @@ static const struct key {
 	{"engine", "grace", KEY_SECONDS, offsetof(struct config, grace)},
 	{"engine", "pause", KEY_SECONDS, offsetof(struct config, pause)},
 	{"engine", "capture", KEY_SIZE, offsetof(struct config, capture)},
+	{"engine", "cgroups", KEY_COUNT, offsetof(struct config, cgroups)},
 	{"store", "path", KEY_PATH, offsetof(struct config, store_path)},
 	{"store", "locks", KEY_LOCKS, offsetof(struct config, locks)},
 	{"store", "patience", KEY_PATIENCE, offsetof(struct config, patience)},
@@ -246,6 +247,7 @@ config_load(struct config *c, const char *extra, struct diags *diags)
 	c->pause = 3600;
 	c->capture = 8u << 20;
 	c->patience = 60;
+	c->cgroups = 1;
 	c->cpus = c->gpus = -1;
 	read_if_there(c, SYSCONFDIR "/af2flow/af2flow.ini", diags);
 	if (user)

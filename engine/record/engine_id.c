@@ -32,8 +32,8 @@ read_line(const char *path, char *buf, size_t size)
 
 /* Field 22, counted from behind the command's closing bracket (it may hold
  * anything). 0: no such process, or a zombie. */
-static uint64_t
-start_time(int pid)
+uint64_t
+engine_start(int pid)
 {
 	char path[40], buf[1024], *p;
 	uint64_t v = 0;
@@ -81,7 +81,7 @@ engine_self(struct engine_id *id)
 	own_host(id->host);
 	engine_boot(id->boot);
 	id->pid = (int)getpid();
-	id->start = start_time(id->pid);
+	id->start = engine_start(id->pid);
 	if (getrandom(&r, sizeof r, 0) < 0)
 		r = (uint32_t)time(NULL);
 	snprintf(id->name, sizeof id->name, "%s-%d-%" PRIu64 "-%08" PRIx32, id->host,
@@ -96,7 +96,7 @@ engine_alive(const char *host, int pid, uint64_t start)
 	own_host(own);
 	if (strcmp(own, host) != 0)
 		return -1;
-	return pid > 0 && start > 0 && start_time(pid) == start;
+	return pid > 0 && start > 0 && engine_start(pid) == start;
 }
 
 /* Cut the part behind the last '-' off. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * engine_id: who an engine is, and whether another one still lives. Private to record.
+ * engine_id: who an engine is, and whether it, or another process, still lives.
  */
 #ifndef RECORD_ENGINE_ID_H
 #define RECORD_ENGINE_ID_H
@@ -17,6 +17,9 @@ struct engine_id {
 void engine_self(struct engine_id *id);
 /* The boot id of this machine. */
 void engine_boot(char boot[40]);
+/* When a process of this machine was started, in clock ticks since boot; 0: it is not
+ * there, or dead and not reaped. */
+uint64_t engine_start(int pid);
 /* Is that process there? 1, 0, or -1: it is of another host. */
 int engine_alive(const char *host, int pid, uint64_t start);
 /* Split a name; 0, or -1 if it is none. */

@@ -324,6 +324,16 @@ store_register(struct store *s, struct error *e)
 	return 0;
 }
 
+char *
+store_own_tmp(const struct store *s)
+{
+	char *real = realpath(s->path, NULL), *tmp;
+
+	tmp = xasprintf("%s/tmp/%s", real ? real : s->path, s->self.name);
+	free(real);
+	return tmp;
+}
+
 int
 store_attempt_dirs(struct store *s, int want_out, char **out_dir, char **work_dir,
 		   struct error *e)

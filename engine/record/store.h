@@ -48,6 +48,8 @@ void store_expect_news(struct store *s);
  * moved or reported. */
 js *store_story(struct store *s, const struct digest *key);
 
+/* The folder of this engine in tmp/, made or not. Caller frees. */
+char *store_own_tmp(const struct store *s);
 /* Names for one attempt in tmp/: an output folder (made, if want_out) and a work
  * folder (not made). Caller frees. */
 int store_attempt_dirs(struct store *s, int want_out, char **out_dir, char **work_dir,

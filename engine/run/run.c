@@ -14,14 +14,14 @@
 
 #include "base/fs.h"
 #include "base/log.h"
-#include "exec/proc.h"
+#include "exec/leftovers.h"
 #include "model/check.h"
 #include "model/expand.h"
 #include "run/run_private.h"
 
 #define SYNC_EVERY 0.5 /* seconds between group commits of the journal */
 #define TICK 0.1       /* seconds between NEWS_TICK */
-#define LEFTOVER_WAIT 5 /* seconds for what an engine that died has left to end */
+#define LEFTOVER_WAIT 60 /* seconds for what an engine that died has left to end */
 #define LOST_LIMIT 3   /* attempts lost together with the engine in a row */
 
 static int
@@ -317,15 +317,24 @@ free_memory(void *arg)
 	return resources_free_memory(sched_resources(r->sched));
 }
 
-/* An engine that died together with its hosts may have left programs that still write. They bear
- * the run's mark; we hold its lock, so nobody else's do. */
 static void
-end_leftovers(const struct run *r)
+tell_leftovers(void *arg, const char *text)
+{
+	(void)arg;
+	log_warning("%s", text);
+}
+
+/* An engine that died together with its hosts may have left programs that still write. They bear
+ * the run's mark, or its notes lead to them; we hold its lock, so nobody else's do. */
+static void
+end_leftovers(struct run *r)
 {
 	char *mark = xasprintf("AF2FLOW_RUN=%s", r->dir.id);
+	char *notes = path_join(r->dir.path, "hosts");
 
-	if (r->history->runs && !r->history->ended)
-		proc_end_marked(mark, LEFTOVER_WAIT);
+	if (access(notes, F_OK) == 0 || (r->history && r->history->runs && !r->history->ended))
+		leftovers_end(notes, mark, LEFTOVER_WAIT, tell_leftovers, r);
+	free(notes);
 	free(mark);
 }
 
@@ -335,7 +344,9 @@ open_engine(struct run *r, struct error *e)
 	struct pool_config c = {.host_program = host_program(),
 	                        .max_idle = r->machine->core_count,
 	                        .mark = r->dir.id, .bind = r->machine->this_system,
-	                        .free_memory = free_memory, .arg = r};
+	                        .free_memory = free_memory, .arg = r,
+	                        .groups = r->s->settings.cgroups};
+	char *notes, *place;
 
 	struct error odd = {0};
 
@@ -352,7 +363,11 @@ open_engine(struct run *r, struct error *e)
 	r->epoch = (double)time(NULL) - loop_now();
 	rundir_write_waiting(&r->dir, NULL); /* of an engine that was killed */
 	r->sched = sched_new(r->machine);
+	c.notes = notes = path_join(r->dir.path, "hosts");
+	c.place = place = store_own_tmp(r->store);
 	r->pool = pool_new(r->loop, &c);
+	free(notes);
+	free(place);
 	if (!r->pool)
 		return error_set(e, "cannot start hosts: %s", c.host_program);
 	return 0;
@@ -432,8 +447,10 @@ run_execute(struct run *r)
 {
 	struct error e = {0};
 
-	if (run_complete(r))
+	if (run_complete(r)) {
+		end_leftovers(r);
 		return finish(r);
+	}
 	if (open_engine(r, &e)) {
 		log_error_object(&e);
 		return r->exit = EXIT_FAILED;

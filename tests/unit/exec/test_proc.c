@@ -213,33 +213,6 @@ test_sweep(void **state)
 }
 
 static void
-test_end_marked(void **state)
-{
-	char *argv[] = {(char[]){"sh"}, (char[]){"-c"},
-			(char[]){"setsid sleep 1000 & setsid sleep 1000"}, NULL};
-	char mark[64];
-	const char *extra[] = {mark, NULL};
-	struct proc_spec s = {.path = "/bin/sh", .argv = argv};
-	int status;
-	pid_t pid;
-
-	(void)state;
-	snprintf(mark, sizeof(mark), "AF2FLOW_RUN=test-%d", (int)getpid());
-	s.env = proc_environ(extra);
-	pid = proc_spawn(&s);
-	free((void *)(uintptr_t)s.env);
-	assert_true(pid > 0);
-	usleep(100 * 1000);
-	assert_true(proc_end_marked(mark, 5) >= 3);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(WTERMSIG(status), SIGKILL);
-	assert_int_equal(proc_sweep(NULL, NULL, 1), 0);
-	assert_int_equal(proc_end_marked(mark, 5), 0);
-	mark[strlen(mark) - 1] = '\0';
-	assert_int_equal(proc_end_marked(mark, 5), 0);
-}
-
-static void
 test_environ(void **state)
 {
 	const char *extra[] = {"AF2_TEST_A=new", "AF2_TEST_C=3", NULL};
@@ -280,7 +253,6 @@ main(void)
 		cmocka_unit_test(test_group_signals_and_death),
 		cmocka_unit_test(test_death_signal),
 		cmocka_unit_test(test_sweep),
-		cmocka_unit_test(test_end_marked),
 		cmocka_unit_test(test_environ),
 		cmocka_unit_test(test_signal_names),
 	};

@@ -92,6 +92,7 @@ test_defaults(void **state)
 	assert_int_equal(f->c.capture, 8 << 20);
 	assert_int_equal(f->c.locks, LOCKS_AUTO);
 	assert_true(f->c.patience == 60);
+	assert_int_equal(f->c.cgroups, 1);
 	assert_int_equal(f->c.cpus, -1);
 	assert_int_equal(f->c.gpus, -1);
 	assert_int_equal(f->c.memory, 0);
@@ -104,9 +105,9 @@ test_layers(void **state)
 	char *store = path_join(f->folder, "store"), *plugins;
 
 	plugins = xasprintf("/abs:%s/rel", f->folder);
-	write_text(
-		f->folder, "af2flow/af2flow.ini",
-		"[engine]\ngrace = 1m\ncapture = 1K\n[resources]\ncpus=2\nmemory=3G\n");
+	write_text(f->folder, "af2flow/af2flow.ini",
+		   "[engine]\ngrace = 1m\ncapture = 1K\n"
+		   "cgroups = 0\n[resources]\ncpus=2\nmemory=3G\n");
 	write_text(
 		f->folder, "x.ini",
 		"[engine]\ngrace = 2m\nplugin_path = /abs:rel\n[store]\npath = store\n"
@@ -117,6 +118,7 @@ test_layers(void **state)
 	assert_int_equal(f->c.capture, 1024);
 	assert_int_equal(f->c.locks, LOCKS_LEASE);
 	assert_true(f->c.patience == 120);
+	assert_int_equal(f->c.cgroups, 0);
 	assert_int_equal(f->c.cpus, 2);
 	assert_int_equal(f->c.gpus, 0);
 	assert_int_equal(f->c.memory, 3ull << 30);
