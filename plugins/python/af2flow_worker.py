@@ -33,6 +33,8 @@ LARGEST_FRAME = 64 << 20
 
 # A full disk or a network file system that stumbles is about this moment, not the input.
 _MEMORY_ERRNO = (errno.ENOMEM,)
+_MEMORY_SIGNS = ("resource_exhausted", "bad_alloc", "out of memory", "out_of_memory",
+                 "cannot allocate memory")
 
 
 class Failure(Exception):
@@ -110,6 +112,10 @@ def classify(error):
             return "memory", one_line(error)
         subject = " '%s'" % error.filename if error.filename else ""
         return "transient", "%s%s" % (error.strerror or one_line(error), subject)
+    # JAX, C++ extensions and the like have exceptions of their own for it.
+    text = one_line(error)
+    if any(sign in text.lower() for sign in _MEMORY_SIGNS):
+        return "memory", where(error)
     return "exit", where(error)
 
 

@@ -79,6 +79,9 @@ class Classes(unittest.TestCase):
                 (worker.Failure("transient", "a\nb"), "transient", "a b"),
                 (MemoryError(), "memory", "out of memory"),
                 (OSError(errno.ENOMEM, "no memory"), "memory", "no memory"),
+                (RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to "
+                              "allocate 9 bytes"), "memory", "RESOURCE_EXHAUSTED"),
+                (RuntimeError("std::bad_alloc"), "memory", "RuntimeError: std::bad_alloc"),
                 (ImportError("No module named 'ost'"), "unavailable", "'ost'"),
                 (OSError(errno.ENOSPC, "disk full", "/x"), "transient", "disk full '/x'"),
                 (ZeroDivisionError("by zero"), "exit", "ZeroDivisionError: by zero")):
