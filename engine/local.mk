@@ -204,10 +204,13 @@ exec_sources = \
 	engine/exec/local_attempt.c \
 	engine/exec/local_conn.c \
 	engine/exec/local_group.c \
+	engine/exec/local_memory.c \
 	engine/exec/local_obituary.c \
 	engine/exec/local_prints.c \
 	engine/exec/local_private.h \
 	engine/exec/local_wire.c \
+	engine/exec/oom.c \
+	engine/exec/oom.h \
 	engine/exec/plugins.c \
 	engine/exec/plugins.h \
 	engine/exec/plugins_cache.c \
@@ -217,7 +220,9 @@ exec_sources = \
 	engine/exec/proc.h \
 	engine/exec/proc_tree.c \
 	engine/exec/proto.c \
-	engine/exec/proto.h
+	engine/exec/proto.h \
+	engine/exec/tree_memory.c \
+	engine/exec/tree_memory.h
 
 #: engine/run/*.[ch]
 run_sources = \
@@ -273,11 +278,14 @@ host_sources = \
 	engine/host/host.h \
 	engine/host/job.c \
 	engine/host/main.c \
+	engine/host/memory.c \
 	engine/host/outputs.c \
 	engine/host/programs.c \
 	engine/host/scan.c \
 	engine/host/services.c \
 	engine/host/task.c \
+	engine/host/tree_bytes.c \
+	engine/host/watch.c \
 	engine/host/workdir.c \
 	engine/host/worker_talk.c \
 	engine/host/workers.c

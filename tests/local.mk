@@ -61,9 +61,12 @@ unit_tests = \
 	tests/unit/exec/test_local \
 	tests/unit/exec/test_local_bad \
 	tests/unit/exec/test_local_ends \
+	tests/unit/exec/test_local_memory \
+	tests/unit/exec/test_oom \
 	tests/unit/exec/test_plugins \
 	tests/unit/exec/test_proc \
 	tests/unit/exec/test_proto \
+	tests/unit/exec/test_tree_memory \
 	tests/unit/model/test_check \
 	tests/unit/model/test_config \
 	tests/unit/model/test_dot_read \
@@ -154,6 +157,8 @@ system_tests = \
 	tests/system/leftovers.bats \
 	tests/system/machine.bats \
 	tests/system/plan.bats \
+	tests/system/memory.bats \
+	tests/system/outputs.bats \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \
 	tests/system/run.bats \

@@ -50,6 +50,7 @@ attempt_json(const struct history_attempt *a)
 	js_set_real(v, "seconds", a->seconds);
 	js_set_real(v, "cpu_seconds", a->cpu_seconds);
 	js_set_int(v, "max_rss", (int64_t)a->max_rss);
+	js_set_int(v, "peak_memory", (int64_t)a->peak_memory);
 	js_set_int(v, "cpus", a->cpus);
 	js_set_int(v, "gpus", a->gpus);
 	js_set_text(v, "cpu_list", a->cpu_list);

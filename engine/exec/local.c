@@ -48,6 +48,7 @@ pool_new(struct loop *l, const struct pool_config *c)
 	p->config.mark = p->mark;
 	if (c->notes)
 		p->notes = host_notes_new(c->notes, c->place);
+	oom_open(&p->oom, "");
 	raise_file_limit(p);
 	proc_subreaper();
 	proc_prompt();
@@ -78,6 +79,7 @@ pool_free(struct pool *p, double grace)
 	groups_remove(p);
 	words_free(&p->groups);
 	host_notes_free(p->notes);
+	oom_close(&p->oom);
 	setrlimit(RLIMIT_NOFILE, &p->files);
 	free(p->group_home);
 	free(p->host_program);

@@ -75,6 +75,8 @@ struct exec_spec {
 	double grace;   /* seconds between TERM and KILL */
 	uint64_t max_output; /* bytes of work_dir + out_dir, 0: none: class
 	                      * output-limit */
+	uint64_t memory_limit; /* bytes of the host and its descendants (see
+	                        * tree_memory.h), 0: none: class memory */
 	uint64_t capture; /* bytes kept of each of stdout, stderr; the rest is
 	                   * counted and cut */
 	int fresh; /* a retry: never a warm host */
@@ -105,7 +107,9 @@ struct exec_result {
 	double setup_seconds; /* 0 for a warm host */
 	double cpu_seconds; /* of programs and workers that were reaped, and the
 	                     * host's own */
-	uint64_t max_rss; /* bytes, biggest process seen */
+	uint64_t max_rss; /* bytes, biggest process seen, mapped files included */
+	uint64_t peak_memory; /* bytes, the most of host and descendants together (see
+	                       * tree_memory.h) at a look; 0: nobody looked */
 	int synced;       /* outputs were fsynced */
 	int captured;     /* stdout or stderr files were written */
 	int pid;          /* of the host */

@@ -11,8 +11,9 @@
 #include "base/mem.h"
 #include "exec/local_private.h"
 
-/* Seconds that the host of a failed task may take to tear down. */
-static const double END_PATIENCE = 5;
+/* Seconds: the host of a failed task may take to tear down; what is over a limit, and may
+ * take more while it is asked to end, may take to end. */
+static const double END_PATIENCE = 5, OVER_GRACE = 1;
 
 static void on_timer(void *arg);
 
@@ -24,6 +25,7 @@ begin(struct attempt *a)
 {
 	a->waits_for = 0;
 	a->start = loop_now();
+	a->oom_kills = oom_mark(&a->pool->oom);
 	if (a->timeout > 0)
 		a->timer = loop_after(a->pool->loop, a->timeout, 0, on_timer, a);
 }
@@ -91,6 +93,7 @@ pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done,
 	a->grace = spec->grace;
 	a->capture = spec->capture;
 	a->max_output = spec->max_output;
+	a->memory = spec->slot.memory;
 	a->status = -1;
 	p->open_attempts++;
 	if (p->is_stopping) {
@@ -122,6 +125,8 @@ attempt_end(struct attempt *a, int cls)
 	if (a->end_class || a->answer.len || !a->conn || a->conn->state != CONN_BUSY)
 		return;
 	a->end_class = cls;
+	if (cls == AF2_CLASS_OUTPUT_LIMIT || cls == AF2_CLASS_MEMORY)
+		a->grace = a->grace < OVER_GRACE ? a->grace : OVER_GRACE;
 	loop_cancel(a->timer);
 	a->timer = NULL;
 	if (a->grace <= 0 || a->waits_for) {
@@ -165,9 +170,12 @@ end_message(const struct attempt *a)
 		return xasprintf("timed out after %s",
 				 format_duration(a->timeout, buf));
 	case AF2_CLASS_OUTPUT_LIMIT:
-		return xasprintf("wrote %s, more than max_output %s",
+		return xasprintf("wrote %s, more than max_output %s; if it should, "
+				 "raise max_output",
 				 format_size(a->over, buf),
 				 format_size(a->max_output, limit));
+	case AF2_CLASS_MEMORY:
+		return attempt_over_memory(a);
 	default:
 		return xstrdup("cancelled");
 	}
@@ -215,6 +223,8 @@ attempt_deliver(struct attempt *a)
 	}
 	r.pid = a->pid;
 	r.number = a->number;
+	if (a->peak > r.peak_memory)
+		r.peak_memory = a->peak;
 	p->open_attempts--;
 	a->done(a->arg, &r);
 	free((void *)(uintptr_t)r.outputs);
@@ -257,8 +267,10 @@ attempt_bury(struct conn *c, struct attempt *a)
 		(double)(c->usage.ru_utime.tv_sec + c->usage.ru_stime.tv_sec) +
 		1e-6 * (double)(c->usage.ru_utime.tv_usec + c->usage.ru_stime.tv_usec);
 	a->max_rss = (uint64_t)c->usage.ru_maxrss * 1024;
-	if (!a->end_class)
+	if (!a->end_class) {
+		attempt_judge_memory(c, a);
 		a->pool->stats.crashed++;
+	}
 }
 
 /* --- what hosts say --------------------------------------------------------------- */
@@ -311,6 +323,29 @@ take_news(struct conn *c, unsigned type, struct reader *r)
 	return 0;
 }
 
+/* It is over a limit, or its peak has grown. */
+static int
+take_use(struct conn *c, unsigned type, struct reader *r)
+{
+	struct attempt *a = c->attempt;
+	unsigned serial = get_u32(r);
+	unsigned cls = type == PROTO_OVER ? get_u32(r) : AF2_CLASS_NONE;
+	uint64_t bytes = get_u64(r);
+
+	if (!reader_done(r) || (type == PROTO_OVER && cls != AF2_CLASS_OUTPUT_LIMIT &&
+				cls != AF2_CLASS_MEMORY))
+		return -1;
+	if (!a || serial != c->serial || a->answer.len)
+		return 0;
+	if (type == PROTO_PEAK || cls == AF2_CLASS_MEMORY)
+		a->peak = bytes > a->peak ? bytes : a->peak;
+	if (type == PROTO_OVER && !a->end_class) {
+		a->over = bytes;
+		attempt_end(a, (int)cls);
+	}
+	return 0;
+}
+
 int
 pool_frame(struct conn *c, unsigned type, struct reader *r)
 {
@@ -328,14 +363,8 @@ pool_frame(struct conn *c, unsigned type, struct reader *r)
 	case PROTO_PROGRESS:
 		return take_news(c, type, r);
 	case PROTO_OVER:
-		value = get_u32(r);
-		if (!a || value != c->serial || a->answer.len)
-			return 0;
-		a->over = get_u64(r);
-		if (!reader_done(r))
-			return -1;
-		attempt_end(a, AF2_CLASS_OUTPUT_LIMIT);
-		return 0;
+	case PROTO_PEAK:
+		return take_use(c, type, r);
 	case PROTO_RESULT:
 		return a && !a->answer.len ? take_result(c, r) : -1;
 	case PROTO_PRINTS:

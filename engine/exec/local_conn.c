@@ -296,6 +296,7 @@ on_kill(void *arg)
 	struct conn *c = arg;
 
 	c->kill_timer = NULL;
+	c->is_killed = 1;
 	kill(c->pid, SIGKILL);
 }
 
@@ -309,7 +310,7 @@ conn_end(struct conn *c, double patience)
 	if (patience > 0)
 		c->kill_timer = loop_after(c->pool->loop, patience, 0, on_kill, c);
 	else
-		kill(c->pid, SIGKILL);
+		on_kill(c);
 }
 
 void

@@ -13,6 +13,22 @@
 #include "exec/local_private.h"
 #include "exec/proc.h"
 
+/* The host did not live to write its note: how much it cut, nobody knows. */
+static void
+note_full(const char *attempt_dir, const char *name, uint64_t limit)
+{
+	char *path = path_join(attempt_dir, name);
+	int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+	struct stat st;
+
+	if (file >= 0 && limit > 0 && fstat(file, &st) == 0 &&
+	    (uint64_t)st.st_size == limit)
+		dprintf(file, "\n[af2flow: anything after this is cut]\n");
+	if (file >= 0)
+		close(file);
+	free(path);
+}
+
 void
 conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit)
 {
@@ -51,6 +67,8 @@ conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit)
 		if (file >= 0 && cut)
 			dprintf(file, "\n[af2flow: %llu bytes cut]\n",
 				(unsigned long long)cut);
+		else
+			note_full(attempt_dir, i ? "stderr" : "stdout", limit);
 		if (file >= 0)
 			close(file);
 		free(path);

@@ -10,6 +10,7 @@
 
 #include "exec/leftovers.h"
 #include "exec/local.h"
+#include "exec/oom.h"
 #include "exec/proto.h"
 
 /* A host process.
@@ -45,6 +46,7 @@ struct conn {
 	struct prints *prints;
 	const char *bad_reply; /* why we broke with it, NULL if we did not */
 	int status;            /* wait status */
+	int is_killed;         /* by us */
 	char *group;           /* its cgroup; NULL: none */
 	struct rusage usage;
 };
@@ -58,7 +60,10 @@ struct attempt {
 	void *arg;
 	char *work_dir, *attempt_dir;
 	double start, timeout, grace;
-	uint64_t capture, max_output, over; /* over: bytes found above max_output */
+	uint64_t capture, max_output, over; /* over: bytes found above a limit */
+	uint64_t memory;    /* of its slot */
+	uint64_t peak;      /* the most that its host told of so far */
+	uint64_t oom_kills; /* when it began */
 	int end_class;                      /* AF2_CLASS_NONE, or why we end it */
 	struct str held;         /* its frame, while it waits for hosts to end: */
 	unsigned long waits_for; /* those evicted up to this one; 0: it does not */
@@ -97,6 +102,7 @@ struct pool {
 	char *group_home;     /* where they are made; NULL: nowhere */
 	unsigned group_count;
 	struct host_notes *notes;
+	struct oom_counter oom;
 	struct prints *queue, *prints_swept;
 	struct loop_timer *turn_timer, *sweep_timer;
 	double sweep_until;
@@ -143,6 +149,12 @@ void group_drop(struct pool *p, char *group);
 void group_end(struct conn *c);
 /* Remove the groups of hosts that are gone, those that are empty. */
 void groups_remove(struct pool *p);
+
+/* --- local_memory.c ----------------------------------------------------------------- */
+/* Its host died: was it for want of memory? Then class and message say so. */
+void attempt_judge_memory(const struct conn *c, struct attempt *a);
+/* What ending it for its memory is called. Caller frees. */
+char *attempt_over_memory(const struct attempt *a);
 
 /* --- local.c ---------------------------------------------------------------------- */
 /* A host for this task, warm or new. NULL with errno. */

@@ -64,6 +64,7 @@ task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
 	put_u32(out, (uint32_t)s->sync_after);
 	put_u64(out, s->slot.memory);
 	put_u64(out, s->max_output);
+	put_u64(out, s->memory_limit);
 	put_u64(out, s->capture);
 	return proto_end(out, at);
 }
@@ -131,6 +132,7 @@ result_get(const char *payload, size_t size, unsigned serial, struct exec_result
 	res->setup_seconds = get_seconds(&r);
 	res->cpu_seconds = get_seconds(&r);
 	res->max_rss = get_u64(&r);
+	res->peak_memory = get_u64(&r);
 	res->synced = get_u32(&r) != 0;
 	res->captured = get_u32(&r) != 0;
 	is_bad = res->outcome == AF2_RETRY || res->outcome == AF2_FAIL;

@@ -9,7 +9,7 @@
  *   engine -> host   RUN, FINGERPRINT   one at a time; answered by RESULT, PRINTS
  *                    CANCEL             end what runs (TERM to its programs)
  *                    end of file        end, with all descendants
- *   host -> engine   PHASE, LOG, PROGRESS, OVER, then RESULT or PRINTS
+ *   host -> engine   PHASE, LOG, PROGRESS, OVER, PEAK, then RESULT or PRINTS
  */
 #ifndef EXEC_PROTO_H
 #define EXEC_PROTO_H
@@ -19,7 +19,7 @@
 
 #include "base/str.h"
 
-#define PROTO_VERSION 1
+#define PROTO_VERSION 2
 #define PROTO_HEADER 8
 #define PROTO_LIMIT (64u << 20) /* largest payload, bytes */
 /* Folders of attempt_dir that hosts make, NODE/BRANCH/attempt-N; what they are in is the
@@ -34,9 +34,11 @@ enum proto_type {
 	PROTO_PHASE = 16,    /* u32 enum proto_phase: what the host begins now */
 	PROTO_LOG = 17,      /* u32 level, text */
 	PROTO_PROGRESS = 18, /* f64 fraction, text */
-	PROTO_OVER = 19,     /* u32 serial, u64 bytes: over max_output */
+	PROTO_OVER = 19,     /* u32 serial, u32 class, u64 bytes: over max_output
+			      * (output-limit) or memory_limit (memory) */
 	PROTO_RESULT = 20,   /* see result_get in local_wire.c */
-	PROTO_PRINTS = 21    /* fingerprint: u32 serial, error, text, u32 n, n files */
+	PROTO_PRINTS = 21,   /* fingerprint: u32 serial, error, text, u32 n, n files */
+	PROTO_PEAK = 22      /* u32 serial, u64 bytes: the most memory so far */
 };
 
 /* How far a host came: for the message when it crashes. */

@@ -17,14 +17,15 @@
 /* Seconds: for a plugin's teardown, for descendants that do not die at once. */
 static const double TEARDOWN_PATIENCE = 3, SWEEP_PATIENCE = 10;
 /* Milliseconds between looks at limits and orphans: quick at first, then rarer. */
-enum { TICK_FIRST = 200, TICK_LAST = 2000 };
+enum { TICK_LIMITED = 50, TICK_FIRST = 200, TICK_LAST = 2000 };
 
 struct control {
 	struct host *h;
 	struct str in;
-	size_t taken;  /* bytes of `in` that are used up */
-	int tick;      /* ms, while a task runs */
-	unsigned told; /* serial whose excess was told, + 1 */
+	size_t taken; /* bytes of `in` that are used up */
+	int tick;     /* ms to the next look; -1: no task runs */
+	int usual;    /* ms between looks where nothing is near its limit */
+	struct watch watch;
 };
 
 void
@@ -115,6 +116,7 @@ take_task(struct control *c, enum job job, const struct reader *payload)
 	size_t size = (size_t)(payload->end - payload->p);
 	char *copy = xmalloc(size + 1);
 	af2_task *t;
+	int is_limited;
 
 	memcpy(copy, payload->p, size);
 	t = task_new(h, copy, size);
@@ -127,12 +129,14 @@ take_task(struct control *c, enum job job, const struct reader *payload)
 		return -1;
 	}
 	atomic_store(&h->cancelled, 0);
+	is_limited = t->max_output || t->memory_limit;
 	h->job = job;
 	h->task = t;
 	pthread_mutex_unlock(&h->lock);
 	/* After the unlock: who wakes needs it. */
 	pthread_cond_broadcast(&h->changed);
-	c->tick = TICK_FIRST;
+	c->tick = c->usual = is_limited ? TICK_LIMITED : TICK_FIRST;
+	watch_begin(&c->watch);
 	return 0;
 }
 
@@ -199,45 +203,10 @@ read_socket(struct control *c)
 
 /* --- ticks ------------------------------------------------------------------------ */
 
-/* Tell the engine, once, if the task's folders outgrew their limit. */
-static void
-watch_size(struct control *c)
-{
-	struct host *h = c->h;
-	struct str frame = {0};
-	uint64_t limit, bytes = 0;
-	char *work = NULL, *out = NULL;
-	unsigned serial = 0;
-	size_t at;
-
-	pthread_mutex_lock(&h->lock);
-	limit = h->task ? h->max_output : 0;
-	if (limit) {
-		serial = h->task->serial;
-		work = xstrdup(h->watch_work ? h->watch_work : "");
-		out = xstrdup(h->watch_out ? h->watch_out : "");
-	}
-	pthread_mutex_unlock(&h->lock);
-	if (limit && c->told != serial + 1) {
-		bytes = *work ? tree_bytes(work, limit) : 0;
-		bytes += *out && bytes <= limit ? tree_bytes(out, limit) : 0;
-	}
-	if (bytes > limit) {
-		c->told = serial + 1;
-		at = proto_begin(&frame, PROTO_OVER);
-		put_u32(&frame, serial);
-		put_u64(&frame, bytes);
-		proto_end(&frame, at);
-		host_send(h, &frame);
-		str_free(&frame);
-	}
-	free(work);
-	free(out);
-}
-
 static void
 tick(struct control *c)
 {
+	double left;
 	int is_busy;
 
 	pthread_mutex_lock(&c->h->lock);
@@ -245,12 +214,13 @@ tick(struct control *c)
 	pthread_mutex_unlock(&c->h->lock);
 	if (!is_busy) {
 		c->tick = -1;
+		watch_begin(&c->watch);
 		return;
 	}
 	children_reap(c->h);
-	watch_size(c);
-	if (c->tick < TICK_LAST)
-		c->tick += c->tick / 2;
+	c->usual = c->usual < TICK_LAST ? c->usual * 3 / 2 : TICK_LAST;
+	left = watch_look(&c->watch, c->h, 1e-3 * c->usual) - host_now();
+	c->tick = left > 1e-3 ? (int)(left * 1e3) : 1;
 }
 
 void

@@ -8,6 +8,7 @@
 #ifndef HOST_HOST_H
 #define HOST_HOST_H
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "exec/oom.h"
 #include "exec/proc.h"
 #include "exec/proto.h"
 #include "model/stage.h"
@@ -110,7 +112,7 @@ struct af2_task {
 	const char *out_dir, *work_dir, *attempt_dir, *cpu_list;
 	unsigned cpus, gpus;
 	int bind, sync_after;
-	uint64_t memory, max_output, capture;
+	uint64_t memory, memory_limit, max_output, capture;
 	/* what run() made of it */
 	struct output *outputs;
 	size_t output_count, output_cap;
@@ -119,7 +121,8 @@ struct af2_task {
 	int status, signal; /* of the last program or worker that ended badly */
 	int has_work_dir;
 	const char *in_the_way; /* what the last program could not do before its start */
-	uint64_t max_rss;
+	uint64_t max_rss, peak_memory;
+	uint64_t oom_kills; /* when it began */
 	double worker_cpu;
 	struct words prints, print_files; /* fingerprint: lines, files */
 	int synced;
@@ -132,6 +135,12 @@ struct af2_process {
 	const char *name; /* of the program, for messages */
 	double cpu;       /* seconds used, at the last look */
 	struct af2_process *next;
+};
+
+/* How a worker died. */
+struct death {
+	int status, signal;
+	uint64_t max_rss;
 };
 
 struct af2_worker {
@@ -153,9 +162,11 @@ struct host {
 	struct child children[HOST_CHILDREN];
 	int is_spawning;              /* a child may exist that is not among them */
 	char *watch_work, *watch_out; /* folders under max_output; work "" until made */
-	uint64_t max_output;
+	uint64_t max_output, memory, memory_limit; /* of the task; 0: none */
 	/* any thread */
 	atomic_int cancelled, ending;
+	_Atomic uint64_t peak; /* memory of the task's tree, the most at a look */
+	atomic_int saw_kill;   /* an orphan of the task was killed by somebody */
 	atomic_uint log_lines;
 	_Atomic double last_progress;
 	struct capture capture;
@@ -168,6 +179,9 @@ struct host {
 	char *plugin_path, *data_dir;
 	int is_set_up;
 	double setup_seconds;
+	struct oom_counter oom;
+	int killed_worker; /* by us, for the task */
+	struct death setup_death; /* of one that did not live to greet */
 	struct af2_worker worker;
 	af2_process *processes;
 	struct words programs; /* name, path, ... found in PATH */
@@ -248,6 +262,8 @@ af2_process *service_start_worker(af2_worker *w, const char *const *argv,
 				  const char *const *env);
 af2_outcome service_call(af2_task *t, af2_process *p, const char *method,
 			 const char *const *args);
+/* The task's worker died so. */
+void task_note_death(af2_task *t, const struct death *death);
 /* Close their requests, give them `patience` seconds to end by themselves. */
 void workers_end(struct host *h, double patience);
 
@@ -279,8 +295,52 @@ const char *service_output(af2_task *t, const char *port, const char *element,
 /* After run() went well: check, hash, protect (and sync) what was declared. Fills *v
  * if bad. */
 void outputs_finish(af2_task *t, double seconds, struct verdict *v);
+
+/* --- tree_bytes.c ----------------------------------------------------------------- */
+/* A walk over folders that adds up lengths of regular files, in as many turns as it
+ * likes. Zero-initialise. */
+struct tree_walk {
+	struct words todo; /* folders not looked at yet */
+	DIR *dir;          /* the one under way, NULL none */
+	char *path;        /* of it */
+	uint64_t bytes;
+	int is_begun;
+};
+/* Begin with this folder, or add it; "" is none. */
+void tree_walk_add(struct tree_walk *w, const char *path);
+/* Go on until the end, more than `enough` bytes, or `until` (host_now(); 0: no limit).
+ * 1: done (or enough); w->bytes is the sum, and the walk may begin again. */
+int tree_walk_some(struct tree_walk *w, uint64_t enough, double until);
+void tree_walk_free(struct tree_walk *w);
 /* Bytes of the regular files below `path`; stops counting above `enough`. */
 uint64_t tree_bytes(const char *path, uint64_t enough);
+
+/* --- watch.c ---------------------------------------------------------------------- */
+/* Looks at what a running task takes: files under max_output, memory. Only as often as
+ * it can go wrong meanwhile, and never for more than a small part of a core. */
+struct watch {
+	unsigned serial;
+	int told; /* it is over a limit, and the engine knows */
+	struct tree_walk walk;
+	double size_due, size_at, size_cost;
+	uint64_t size;
+	double memory_due;
+	uint64_t told_peak;
+	int over; /* looks in a row that found too much memory */
+};
+/* A task begins, or has ended. */
+void watch_begin(struct watch *w);
+/* Look at what is due. `usual`: seconds that may pass between two looks where nothing
+ * is near its limit. When to come again (host_now()). */
+double watch_look(struct watch *w, struct host *h, double usual);
+
+/* --- memory.c --------------------------------------------------------------------- */
+/* A task begins. */
+void memory_begin(af2_task *t);
+/* It ended badly: was it for want of memory? Then *v says so. */
+void memory_judge(af2_task *t, struct verdict *v);
+/* Bytes of this process and all descendants; more exact above `exact_above`. */
+uint64_t memory_used(const struct host *h, uint64_t exact_above);
 
 /* --- bind.c ----------------------------------------------------------------------- */
 /* Bind all threads of this process to PUs "0-3,8" and its memory to their NUMA nodes

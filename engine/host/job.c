@@ -106,7 +106,7 @@ load(struct host *h, const af2_task *t, struct verdict *v)
 }
 
 static void
-set_up(struct host *h, const af2_task *t, struct verdict *v)
+set_up(struct host *h, af2_task *t, struct verdict *v)
 {
 	double start = host_now();
 	int rc;
@@ -122,6 +122,8 @@ set_up(struct host *h, const af2_task *t, struct verdict *v)
 	send_phase(h, PHASE_SETUP);
 	rc = h->plugin.setup ? (int)h->plugin.setup(&h->worker) : AF2_OK;
 	h->setup_seconds = host_now() - start;
+	if (rc != AF2_OK && (h->setup_death.status || h->setup_death.signal))
+		task_note_death(t, &h->setup_death);
 	if (rc != AF2_OK && h->worker.verdict.outcome != AF2_OK)
 		*v = h->worker.verdict;
 	else if (rc != AF2_OK)
@@ -192,7 +194,8 @@ check_size(const af2_task *t, struct verdict *v)
 		char limit[32];
 
 		verdict_set(v, AF2_FAIL, AF2_CLASS_OUTPUT_LIMIT,
-			    "wrote more than max_output %s",
+			    "wrote more than max_output %s; if it should, raise "
+			    "max_output",
 			    format_size(t->max_output, limit));
 	}
 }
@@ -218,7 +221,7 @@ job_done(struct host *h)
 	pthread_mutex_lock(&h->lock);
 	h->job = JOB_NONE;
 	h->task = NULL;
-	h->max_output = 0;
+	h->max_output = h->memory = h->memory_limit = 0;
 	pthread_mutex_unlock(&h->lock);
 }
 
@@ -232,6 +235,7 @@ run_task(struct host *h, af2_task *t)
 	int captured;
 
 	capture_begin(&h->capture, t->attempt_dir, t->capture);
+	memory_begin(t);
 	set_watch(h, t);
 	atomic_store(&h->log_lines, 0);
 	load(h, t, &v);
@@ -240,6 +244,7 @@ run_task(struct host *h, af2_task *t)
 	start = host_now();
 	if (v.outcome == AF2_OK)
 		judge(t, (int)h->plugin.run(t), &v);
+	memory_judge(t, &v);
 	task_say_if_full(t, &v);
 	/* Whoever might still write is ended before outputs are looked at. */
 	children_sweep(h, SWEEP_PATIENCE);

@@ -107,6 +107,7 @@ serve(const char *group)
 	host_set_self(h);
 	h->worker.host = h;
 	h->group = group;
+	oom_open(&h->oom, "");
 	pthread_mutex_init(&h->send_lock, NULL);
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_cond_init(&h->changed, NULL);

@@ -308,30 +308,3 @@ outputs_finish(af2_task *t, double seconds, struct verdict *v)
 	if (f.sync && t->output_count > 0)
 		t->synced = fs_sync_dir(t->out_dir, NULL) == 0;
 }
-
-uint64_t
-tree_bytes(const char *path, uint64_t enough)
-{
-	DIR *d = opendir(path);
-	struct dirent *de;
-	uint64_t sum = 0;
-
-	while (d && sum <= enough && (de = readdir(d))) {
-		struct stat st;
-
-		if (strcmp(de->d_name, ".") == 0 || strcmp(de->d_name, "..") == 0 ||
-		    fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (S_ISREG(st.st_mode)) {
-			sum += (uint64_t)st.st_size;
-		} else if (S_ISDIR(st.st_mode)) {
-			char *child = path_join(path, de->d_name);
-
-			sum += tree_bytes(child, enough - sum);
-			free(child);
-		}
-	}
-	if (d)
-		closedir(d);
-	return sum;
-}

@@ -133,6 +133,8 @@ children_reap(struct host *h)
 		    si.si_pid == 0)
 			break;
 		c = find_child(h, si.si_pid);
+		if (!c && si.si_code == CLD_KILLED && si.si_status == SIGKILL)
+			atomic_store(&h->saw_kill, 1);
 		if (c ? reap_child(c) < 0 : waitpid(si.si_pid, NULL, WNOHANG) < 0)
 			break;
 	}
@@ -323,6 +325,9 @@ service_check_exit(af2_task *t, const af2_exit *how, const char *what)
 		verdict_set(v, AF2_FAIL, AF2_CLASS_SPAWN, "cannot start '%s': %s%s", what,
 			    t->in_the_way ? t->in_the_way : "",
 			    strerror(how->spawn_errno));
+	else if ((how->signal || how->status > 0) && oom_said(how->stderr_tail))
+		verdict_set(v, AF2_FAIL, AF2_CLASS_MEMORY, "'%s' ran out of memory%s%s",
+			    what, colon, line);
 	else if (how->signal)
 		verdict_set(v, AF2_FAIL, AF2_CLASS_SIGNAL, "'%s' was killed by %s%s%s",
 			    what, proc_signal_name(how->signal, name), colon, line);

@@ -103,6 +103,7 @@ task_new(struct host *h, char *payload, size_t size)
 	t->sync_after = (int)get_u32(&r);
 	t->memory = get_u64(&r);
 	t->max_output = get_u64(&r);
+	t->memory_limit = get_u64(&r);
 	t->capture = get_u64(&r);
 	t->status = -1;
 	if (reader_done(&r))
@@ -204,7 +205,8 @@ task_put_result(struct str *out, const af2_task *t, const struct verdict *v,
 		double seconds, double cpu_seconds, int captured)
 {
 	int is_ok = v->outcome == AF2_OK;
-	int is_process = v->cls == AF2_CLASS_EXIT || v->cls == AF2_CLASS_SIGNAL;
+	int is_process = v->cls == AF2_CLASS_EXIT || v->cls == AF2_CLASS_SIGNAL ||
+			 v->cls == AF2_CLASS_MEMORY;
 	size_t n = is_ok ? t->output_count : 0;
 
 	put_u32(out, t->serial);
@@ -231,6 +233,7 @@ task_put_result(struct str *out, const af2_task *t, const struct verdict *v,
 	put_f64(out, rounded(t->host->setup_seconds));
 	put_f64(out, rounded(cpu_seconds));
 	put_u64(out, t->max_rss);
+	put_u64(out, t->peak_memory);
 	put_u32(out, (uint32_t)t->synced);
 	put_u32(out, (uint32_t)captured);
 }

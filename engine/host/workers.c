@@ -34,10 +34,10 @@ wait_dead(const af2_process *p, double seconds)
 
 /* The worker is gone, or ends now: how it died, as a verdict. */
 static void
-judge_death(af2_process *p, struct verdict *v, int *status_out, int *signal_out)
+judge_death(af2_process *p, struct verdict *v, struct death *death)
 {
 	struct host *h = p->host;
-	struct rusage usage;
+	struct rusage usage = {0};
 	const char *line, *colon;
 	char tail[512], name[24];
 	int status = 0;
@@ -48,23 +48,27 @@ judge_death(af2_process *p, struct verdict *v, int *status_out, int *signal_out)
 		return;
 	}
 	/* It closed its end: if that was not by dying, it is no use any more. */
-	if (!wait_dead(p, DEATH_PATIENCE))
+	if (!wait_dead(p, DEATH_PATIENCE)) {
 		kill(-p->pid, SIGKILL);
+		h->killed_worker = 1;
+	}
 	if (child_wait(h, p->pid, &status, &usage) < 0)
 		status = SIGKILL;
 	p->pid = 0;
 	capture_tail(&h->capture, tail, sizeof(tail));
 	line = last_line(tail);
 	colon = *line ? ": " : "";
-	if (WIFSIGNALED(status)) {
-		*signal_out = WTERMSIG(status);
-		*status_out = -1;
+	death->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	death->status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	death->max_rss = (uint64_t)usage.ru_maxrss * 1024;
+	if (oom_said(tail)) {
+		verdict_set(v, AF2_FAIL, AF2_CLASS_MEMORY,
+			    "worker '%s' ran out of memory%s%s", p->name, colon, line);
+	} else if (WIFSIGNALED(status)) {
 		verdict_set(v, AF2_FAIL, AF2_CLASS_SIGNAL,
 			    "worker '%s' was killed by %s%s%s", p->name,
 			    proc_signal_name(WTERMSIG(status), name), colon, line);
 	} else {
-		*signal_out = 0;
-		*status_out = WEXITSTATUS(status);
 		verdict_set(v, AF2_FAIL, AF2_CLASS_EXIT,
 			    "worker '%s' ended with status %d%s%s", p->name,
 			    WEXITSTATUS(status), colon, line);
@@ -149,14 +153,13 @@ greet(af2_process *p, struct verdict *v)
 {
 	struct error e = {0};
 	js *greeting = NULL;
-	int status, signo;
 
 	switch (worker_receive(p, &greeting, &e)) {
 	case TALK_OK:
 		judge_reply(p, greeting, "ready", v);
 		break;
 	case TALK_DIED:
-		judge_death(p, v, &status, &signo);
+		judge_death(p, v, &p->host->setup_death);
 		break;
 	case TALK_BAD:
 		judge_bad(p, &e, v);
@@ -311,10 +314,20 @@ measure_worker(af2_task *t, af2_process *p)
 	free(text);
 }
 
+void
+task_note_death(af2_task *t, const struct death *death)
+{
+	t->status = death->status;
+	t->signal = death->signal;
+	if (death->max_rss > t->max_rss)
+		t->max_rss = death->max_rss;
+}
+
 /* Send, read, judge into *v. */
 static void
 exchange(af2_task *t, af2_process *p, js *request, struct verdict *v)
 {
+	struct death death = {.status = -1};
 	struct error e = {0};
 	js *reply = NULL;
 	enum talk rc = p->pid > 0 ? TALK_OK : TALK_DIED;
@@ -327,7 +340,8 @@ exchange(af2_task *t, af2_process *p, js *request, struct verdict *v)
 			rc = worker_receive(p, &reply, &e);
 	}
 	if (rc == TALK_DIED) {
-		judge_death(p, v, &t->status, &t->signal);
+		judge_death(p, v, &death);
+		task_note_death(t, &death);
 	} else if (rc == TALK_BAD) {
 		judge_bad(p, &e, v);
 	} else {

@@ -36,6 +36,7 @@ static const struct key {
 	{"engine", "grace", KEY_SECONDS, offsetof(struct config, grace)},
 	{"engine", "pause", KEY_SECONDS, offsetof(struct config, pause)},
 	{"engine", "capture", KEY_SIZE, offsetof(struct config, capture)},
+	{"engine", "memory_limit", KEY_COUNT, offsetof(struct config, memory_limit)},
 	{"engine", "cgroups", KEY_COUNT, offsetof(struct config, cgroups)},
 	{"store", "path", KEY_PATH, offsetof(struct config, store_path)},
 	{"store", "locks", KEY_LOCKS, offsetof(struct config, locks)},
@@ -247,6 +248,7 @@ config_load(struct config *c, const char *extra, struct diags *diags)
 	c->pause = 3600;
 	c->capture = 8u << 20;
 	c->patience = 60;
+	c->memory_limit = 110;
 	c->cgroups = 1;
 	c->cpus = c->gpus = -1;
 	read_if_there(c, SYSCONFDIR "/af2flow/af2flow.ini", diags);

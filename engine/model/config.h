@@ -17,6 +17,8 @@ struct config {
 	double grace;         /* seconds between TERM and KILL; default 10 */
 	double pause;         /* seconds to wait for room and the like; 0: none; default 1h */
 	uint64_t capture;     /* bytes of stdout and of stderr kept an attempt; default 8 MiB */
+	int memory_limit;     /* percent of what a task declares at which it is ended; 0: never;
+	                         default 110 */
 	int cgroups;          /* 0: hosts get none of their own; default 1 */
 	/* [store] */
 	char *store_path;     /* "" */

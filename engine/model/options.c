@@ -57,6 +57,7 @@ set_gpus(struct task_options *o, const char *name, const char *text, struct erro
 static int
 set_memory(struct task_options *o, const char *name, const char *text, struct error *e)
 {
+	o->has_memory = 1;
 	return parse_size(text, &o->memory) == 0
 		       ? 0
 		       : bad_option(name, text, "write 512M, 16G or 1T", e);
@@ -322,6 +323,7 @@ task_options_resolve(const struct workflow *w, int node, int attempt,
 	    set_gpus(out, "gpus", n->stage->gpus, e) < 0 ||
 	    (*n->stage->memory && set_memory(out, "memory", n->stage->memory, e) < 0))
 		return -1;
+	out->has_memory = 0;
 	for (size_t i = 0; i < n->option_count; i++)
 		if (apply(&k, out, &n->options[i], 0, e) < 0)
 			return -1;

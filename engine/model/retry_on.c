@@ -129,11 +129,12 @@ retry_wanted(const struct task_options *o, int cls, int status, int signal)
 		return 0;
 	if (o->retry_on & (1u << cls))
 		return 1;
-	if (cls == AF2_CLASS_EXIT && status >= 0 && status < 256)
-		return o->retry_exit[status / 8] >> (status % 8) & 1;
-	if (cls == AF2_CLASS_SIGNAL && signal > 0 && signal < 64)
-		return (int)(o->retry_signal >> signal & 1);
-	return 0;
+	/* What ended for want of memory ended so all the same. */
+	if ((cls == AF2_CLASS_EXIT || cls == AF2_CLASS_MEMORY) && status >= 0 &&
+	    status < 256 && (o->retry_exit[status / 8] >> (status % 8) & 1))
+		return 1;
+	return (cls == AF2_CLASS_SIGNAL || cls == AF2_CLASS_MEMORY) && signal > 0 &&
+	       signal < 64 && (o->retry_signal >> signal & 1);
 }
 
 /* --- when ------------------------------------------------------------------------- */

@@ -153,6 +153,7 @@ struct task_options {
 	unsigned cpus_cap;   /* for CPUS_AUTO; 0: none */
 	int gpus;            /* N, GPUS_AUTO */
 	uint64_t memory;     /* bytes, 0: none */
+	int has_memory;      /* the workflow says so, not the plugin: it is a limit, too */
 	int retries;
 	double retry_delay;  /* seconds before the second attempt; doubles, capped at 600 */
 	unsigned retry_on;   /* bit per af2_class; */

@@ -336,6 +336,7 @@ on_end(struct reading *r, const js *event)
 	a->seconds = js_get_real(event, "seconds", 0);
 	a->cpu_seconds = js_get_real(event, "cpu_seconds", 0);
 	a->max_rss = (uint64_t)js_get_int(event, "max_rss", 0);
+	a->peak_memory = (uint64_t)js_get_int(event, "peak_memory", 0);
 	if (a->started == 0)
 		a->started = js_get_real(event, "time", 0) - a->seconds;
 	set_member(&a->key, event, "key");

@@ -18,7 +18,8 @@ struct history_attempt {
 	char *cls, *message;
 	int status, signal;
 	double started, seconds, cpu_seconds; /* started: Unix time */
-	uint64_t max_rss;
+	uint64_t max_rss;     /* of the biggest process */
+	uint64_t peak_memory; /* of all together; 0: not looked at */
 	int cpus, gpus;
 	char *cpu_list, *gpu_ids;
 	char *reason, *reason_text; /* why it was made: a word of model/reasons.h, and the

@@ -7,7 +7,7 @@
  *   start       task attempt pid cpus gpus memory cpu_list gpu_ids [host: warm|new]
  *               [reason why]   (of model/reasons.h; none: the task's first)
  *   end         task attempt outcome(ok|failed|skipped|cancelled) class message status
- *               signal seconds cpu_seconds max_rss [key] [captured]
+ *               signal seconds cpu_seconds max_rss [peak_memory] [key] [captured]
  *   wait        task for(key) key holder{engine host pid since}   (another engine on
  *               the store is at the same work; its result, "made by another run", or
  *               an attempt follows)

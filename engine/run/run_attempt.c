@@ -212,6 +212,16 @@ note_hints(struct run *r, struct active *a)
 	free(all.v);
 }
 
+/* Where its attempt is ended for its memory; 0: nowhere, for nobody or only a plugin said how
+ * much it needs. */
+static uint64_t
+memory_limit(const struct run *r, const struct active *a)
+{
+	int percent = r->s->settings.memory_limit;
+
+	return a->options.has_memory ? a->slot.memory / 100 * (uint64_t)percent : 0;
+}
+
 static int
 start(struct run *r, struct active *a, struct error *e)
 {
@@ -222,7 +232,8 @@ start(struct run *r, struct active *a, struct error *e)
 		.stage = n->stage, .node = n->name, .label = a->label, .outputs = n->outputs,
 		.output_count = n->output_count, .timeout = a->options.timeout,
 		.grace = a->options.grace < 0 ? r->s->settings.grace : a->options.grace,
-		.max_output = a->options.max_output, .capture = r->s->settings.capture,
+		.max_output = a->options.max_output, .memory_limit = memory_limit(r, a),
+		.capture = r->s->settings.capture,
 		.fresh = a->attempt > 1, .sync_after = SYNC_AFTER};
 	char *branch = run_branch_text(r, a->task);
 
@@ -329,6 +340,8 @@ end_event(struct run *r, struct active *a, const struct exec_result *x, const ch
 	js_set_real(event, "seconds", x->seconds > 0 ? x->seconds : loop_now() - a->started);
 	js_set_real(event, "cpu_seconds", x->cpu_seconds);
 	js_set_int(event, "max_rss", (int64_t)x->max_rss);
+	if (x->peak_memory)
+		js_set_int(event, "peak_memory", (int64_t)x->peak_memory);
 	if (x->outcome == AF2_OK)
 		js_set_text(event, "key", digest_hex(&a->key, hex));
 	run_event(r, event);

@@ -117,6 +117,7 @@ on_done(void *arg, const struct exec_result *r)
 	b->setup_seconds = r->setup_seconds;
 	b->cpu_seconds = r->cpu_seconds;
 	b->max_rss = r->max_rss;
+	b->peak_memory = r->peak_memory;
 	copy(b->message, sizeof(b->message), r->message);
 	copy(b->values, sizeof(b->values), r->values);
 	copy(b->measures, sizeof(b->measures), r->measures);

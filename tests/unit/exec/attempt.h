@@ -28,7 +28,7 @@ struct bench {
 	char message[1024], values[8192], measures[2048], news[4096];
 	size_t news_count, output_count;
 	double seconds, setup_seconds, cpu_seconds, wall;
-	uint64_t max_rss;
+	uint64_t max_rss, peak_memory;
 	struct exec_output
 		outputs[8]; /* texts are copies that leak until bench_close */
 	char texts[8][4][64];

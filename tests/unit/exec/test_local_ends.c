@@ -259,6 +259,7 @@ put_good_result(struct str *out, uint32_t serial)
 	for (int i = 0; i < 3; i++)
 		put_f64(out, 0.5);
 	put_u64(out, 1 << 20);
+	put_u64(out, 0);
 	put_u32(out, 0);
 	put_u32(out, 0);
 	proto_end(out, at);
@@ -269,8 +270,9 @@ static void
 put_garbage(struct str *out, unsigned seed, uint32_t serial)
 {
 	static const enum proto_type types[] = {
-		PROTO_PHASE, PROTO_LOG,    PROTO_PROGRESS, PROTO_OVER,
-		PROTO_RUN,   PROTO_RESULT, PROTO_PRINTS,   (enum proto_type)99};
+		PROTO_PHASE,  PROTO_LOG,  PROTO_PROGRESS,
+		PROTO_OVER,   PROTO_RUN,  PROTO_RESULT,
+		PROTO_PRINTS, PROTO_PEAK, (enum proto_type)99};
 	size_t at, n = (size_t)random() % 200;
 
 	if (seed % 3 == 0) { /* noise */
@@ -280,7 +282,7 @@ put_garbage(struct str *out, unsigned seed, uint32_t serial)
 	}
 	if (seed % 3 == 1) { /* frames of noise */
 		for (int k = 0; k < 3; k++) {
-			at = proto_begin(out, types[random() % 8]);
+			at = proto_begin(out, types[random() % 9]);
 			for (n = (size_t)random() % 24; n > 0; n--)
 				str_addc(out, (char)(random() % 4));
 			proto_end(out, at);

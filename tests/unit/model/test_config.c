@@ -70,6 +70,7 @@ test_refused(void **state)
 	refused(f, "[engine]\npath=/x\n", 2, "unknown key 'path'", NULL);
 	refused(f, "[engine]\ngrace=soon\n", 2, "'soon' is no value for 'grace'",
 		"90s");
+	refused(f, "[engine]\nmemory_limit=2G\n", 2, "'2G' is no value", "number");
 	refused(f, "[engine]\ncapture=much\n", 2, "'much' is no value", "512M");
 	refused(f, "[store]\nlocks=flock\n", 2, "'flock' is no value for 'locks'",
 		"auto, file or lease");
@@ -92,6 +93,7 @@ test_defaults(void **state)
 	assert_int_equal(f->c.capture, 8 << 20);
 	assert_int_equal(f->c.locks, LOCKS_AUTO);
 	assert_true(f->c.patience == 60);
+	assert_int_equal(f->c.memory_limit, 110);
 	assert_int_equal(f->c.cgroups, 1);
 	assert_int_equal(f->c.cpus, -1);
 	assert_int_equal(f->c.gpus, -1);
@@ -106,7 +108,7 @@ test_layers(void **state)
 
 	plugins = xasprintf("/abs:%s/rel", f->folder);
 	write_text(f->folder, "af2flow/af2flow.ini",
-		   "[engine]\ngrace = 1m\ncapture = 1K\n"
+		   "[engine]\ngrace = 1m\ncapture = 1K\nmemory_limit = 0\n"
 		   "cgroups = 0\n[resources]\ncpus=2\nmemory=3G\n");
 	write_text(
 		f->folder, "x.ini",
@@ -118,6 +120,7 @@ test_layers(void **state)
 	assert_int_equal(f->c.capture, 1024);
 	assert_int_equal(f->c.locks, LOCKS_LEASE);
 	assert_true(f->c.patience == 120);
+	assert_int_equal(f->c.memory_limit, 0);
 	assert_int_equal(f->c.cgroups, 0);
 	assert_int_equal(f->c.cpus, 2);
 	assert_int_equal(f->c.gpus, 0);
