@@ -75,7 +75,7 @@ print_summary(const struct run *r, int executed, int rc)
 		       g->counts[T_BLOCKED], g->counts[T_BLOCKED] == 1 ? "" : "s");
 	printf("\n%zu done (%zu of them stood already", done, cached - shared);
 	if (shared)
-		printf(", %zu were made by other runs meanwhile", shared);
+		printf(", %zu made by other runs meanwhile", shared);
 	printf("), %zu failed, %zu skipped, %zu off, %zu not run\n", g->counts[T_FAILED], g->counts[T_SKIPPED],
 	       g->counts[T_OFF], g->task_count - done - g->counts[T_FAILED]
 	       - g->counts[T_SKIPPED] - g->counts[T_OFF]);

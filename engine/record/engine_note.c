@@ -95,6 +95,14 @@ judge(int fd, struct engine_note *n)
 	n->dead = there == 0 && engine_is_locked(fd) == 0;
 }
 
+static void
+note_file(const struct stat *st, struct engine_note *out)
+{
+	out->stamp = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	out->dev = st->st_dev;
+	out->ino = st->st_ino;
+}
+
 int
 engine_note_read(const char *path, struct engine_note *out)
 {
@@ -105,15 +113,16 @@ engine_note_read(const char *path, struct engine_note *out)
 	ssize_t n;
 
 	memset(out, 0, sizeof *out);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -1;
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(fd);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	/* The heartbeat of one that we may not read is seen all the same. */
+	if ((fd < 0 ? lstat(path, &st) : fstat(fd, &st)) == 0)
+		note_file(&st, out);
+	if (fd < 0 || !out->ino || !S_ISREG(st.st_mode)) {
+		if (fd >= 0)
+			close(fd);
 		return -1;
 	}
-	out->stamp = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-	out->dev = st.st_dev;
-	out->ino = st.st_ino;
 	do
 		n = pread(fd, text, sizeof text, 0);
 	while (n < 0 && errno == EINTR);

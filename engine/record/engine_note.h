@@ -25,8 +25,8 @@ char *engine_note_text(const struct engine_id *self);
  * other machines see all of it. The descriptor, or -1 with the error set. */
 int engine_note_make(const char *path, const struct engine_id *self, int sync,
 		     struct error *e);
-/* 1, 0 if there is no such file, -1 if it cannot be read. One that says nothing sound
- * gives what can be told of the file alone. */
+/* 1, 0 if there is no such file, -1 if it cannot be read. One that says nothing sound,
+ * or cannot be read, gives what can be told of the file alone. */
 int engine_note_read(const char *path, struct engine_note *out);
 /* Give a sign of life. */
 void engine_note_beat(int fd);

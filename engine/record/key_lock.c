@@ -234,7 +234,7 @@ sweep_leases(struct key_locks *k)
 		path = path_join(folder, entry->d_name);
 		if (strlen(entry->d_name) == DIGEST_HEX + 2 &&
 		    engine_note_read(path, &by) == 1 && by.dead)
-			unlink(path);
+			lease_remove(path, by.dev, by.ino);
 		free(path);
 	}
 	if (d)

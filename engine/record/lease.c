@@ -44,13 +44,19 @@ is_file(const char *name, uint64_t dev, uint64_t ino)
 	return lstat(name, &st) == 0 && st.st_dev == dev && st.st_ino == ino;
 }
 
-static void
-remove_if(const char *path, int level, uint64_t dev, uint64_t ino)
+void
+lease_remove(const char *name, uint64_t dev, uint64_t ino)
 {
-	char *name = lease_name(path, level);
-
 	if (is_file(name, dev, ino))
 		unlink(name);
+}
+
+static void
+remove_level(const struct lease *l, int level, uint64_t dev, uint64_t ino)
+{
+	char *name = lease_name(l->path, level);
+
+	lease_remove(name, dev, ino);
 	free(name);
 }
 
@@ -101,7 +107,7 @@ drop(void *arg, int level)
 {
 	const struct lease *l = arg;
 
-	remove_if(l->path, level, l->dev, l->ino);
+	remove_level(l, level, l->dev, l->ino);
 }
 
 static void
@@ -110,7 +116,7 @@ clear(void *arg, int level, const struct engine_note *by)
 	const struct lease *l = arg;
 
 	if (by->ino)
-		remove_if(l->path, level, by->dev, by->ino);
+		remove_level(l, level, by->dev, by->ino);
 }
 
 const struct level_ops lease_ops = {take, look, drop, clear, NULL};

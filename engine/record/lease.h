@@ -19,6 +19,8 @@ extern const struct level_ops lease_ops;
 int lease_init(struct lease *l, const char *path, const char *note);
 /* Is that level ours still? */
 int lease_is_ours(const struct lease *l, int level);
+/* Remove the file of that name if it is this one. */
+void lease_remove(const char *name, uint64_t dev, uint64_t ino);
 /* "PATH-LEVEL"; caller frees. */
 char *lease_name(const char *path, int level);
 

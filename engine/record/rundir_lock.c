@@ -217,7 +217,7 @@ wait_for_lease(struct rundir *d, struct lease *l, double patience, struct engine
 		level = levels_take(&lease_ops, l, &w, loop_now(), by);
 		if (level != LEVEL_HELD)
 			break;
-		if (!told++ && by->id.pid > 0)
+		if (by->id.name[0] && !told++)
 			tell_waiting(d, by, patience);
 		nap(EVERY);
 	}

@@ -110,9 +110,11 @@ killed_engine_blocks_nobody() {
 
 # --- two engines, one store -------------------------------------------------------------------
 
-# Two engines race through the same work ROUNDS times; each round's keys are new.
+# Two engines race through the same work ROUNDS times; each round's keys are new. Where the whole
+# suite runs once more as somebody else, fewer do.
 race() {
     local kind=$1 rounds=$2 n
+    [ -z "${AF2_TEST_UMASK:-}" ] || rounds=15
     settings "$kind"
     workflow race <<'DOT'
 digraph race {
@@ -222,7 +224,7 @@ long_holder() {
     ended A 0
     ended B 0
     grep -q "x: made by another run" B.out
-    grep -q "1 done (0 of them stood already, 1 were made by other runs meanwhile)" B.out
+    grep -q "1 done (0 of them stood already, 1 made by other runs meanwhile)" B.out
     [ "$(executions)" = 1 ]
     expect 0 af2flow status B --json
     said '"why": "made by another run"'

@@ -293,6 +293,55 @@ one_of_many_takes_over(void **state)
 	free(lease);
 }
 
+/* Notes that waiting engines left when they were killed are removed, others not. */
+static void
+dead_notes_are_swept(void **state)
+{
+	char *path = run_file(*state, ""), *dead, *living, *text;
+	struct rundir d = open_run(*state, LOCKS_LEASE);
+	struct engine_id id;
+
+	rundir_close(&d);
+	engine_self(&id);
+	living = xasprintf("%s.lock-%s", path, id.name);
+	text = engine_note_text(&id);
+	write_text(living, text);
+	free(text);
+	id.start++;
+	dead = xasprintf("%s.lock-dead", path);
+	text = engine_note_text(&id);
+	write_text(dead, text);
+	free(text);
+	d = open_run(*state, LOCKS_LEASE);
+	assert_int_equal(access(dead, F_OK), -1);
+	assert_int_equal(access(living, F_OK), 0);
+	rundir_close(&d);
+	free(living);
+	free(dead);
+	free(path);
+}
+
+/* What stands in the way of a lease and is none holds nobody up for ever. */
+static void
+odd_files_are_passed_over(void **state)
+{
+	char *lease = foreign_lease(*state), *said = path_join(*state, "said");
+	int saved = catch_stderr(said);
+	struct rundir d;
+	struct error e;
+
+	write_text(lease, "");
+	assert_int_equal(try_run(*state, LOCKS_LEASE, 0.2, &d, &e), 0);
+	rundir_close(&d);
+	assert_int_equal(access(lease, F_OK), -1);
+	assert_int_equal(mkdir(lease, 0755), 0);
+	assert_int_equal(try_run(*state, LOCKS_LEASE, 0.2, &d, &e), 0);
+	rundir_close(&d);
+	free(caught_stderr(said, saved));
+	free(said);
+	free(lease);
+}
+
 /* Who was passed over learns it by its next sign of life, and takes nothing away. */
 static void
 who_was_passed_over_learns_it(void **state)
@@ -346,6 +395,8 @@ main(void)
 		TEST(a_silent_one_is_passed_over),
 		TEST(a_living_one_is_told),
 		TEST(one_of_many_takes_over),
+		TEST(dead_notes_are_swept),
+		TEST(odd_files_are_passed_over),
 		TEST(who_was_passed_over_learns_it),
 	};
 
