@@ -347,34 +347,63 @@ object_move_aside(struct store *s, const char *name, char **to)
 	/* A shard that is a symlink is not ours to move things in. */
 	if (fstatat(s->objects_fd, shard, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISDIR(st.st_mode))
-		rc = rename(from, *to);
-	/* So that gc leaves it there for a while. */
-	if (rc == 0)
-		(void)utimensat(AT_FDCWD, *to, NULL, AT_SYMLINK_NOFOLLOW);
+		rc = rename(from, *to) == 0 ? 0 : errno == ENOENT ? 1 : -1;
+	if (rc == 0 && lstat(*to, &st) == 0 && st.st_ino != was->st_ino) {
+		rc = 1;
+		if (fs_rename_noreplace(*to, from) < 0)
+			fs_remove_tree(*to, NULL); /* and there is one more */
+	}
 	free(from);
-	if (rc == 0)
-		return 0;
-	free(*to);
-	*to = NULL;
-	return -1;
+	if (rc != 0)
+		free(*to);
+	return rc;
+}
+
+ino_t
+object_inode(const struct store *s, const char *name)
+{
+	struct stat st;
+
+	return fstatat(s->objects_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_ino;
+}
+
+/* One that seems damaged may have come, or been replaced by another engine, while we
+ * looked. It is damaged if it is once we know which one (*was) we look at. */
+static void
+check_twice(struct store *s, const struct digest *key, const char *name,
+	    struct object_state *o, ino_t *was)
+{
+	object_check(s, key, name, 0, o);
+	if (o->finding != DAMAGED)
+		return;
+	result_free(o->result);
+	*was = object_inode(s, name);
+	if (*was)
+		object_check(s, key, name, 0, o);
+	else
+		*o = (struct object_state){.finding = SOUND, .absent = 1};
 }
 
 int
 object_lookup(struct store *s, const struct digest *key, struct result **out)
 {
+	enum { TRIES = 4 };
 	char name[OBJECT_NAME], *to;
 	struct object_state o;
+	ino_t was = 0;
+	int moved = 1;
 
 	object_name(key, name);
-	object_check(s, key, name, 0, &o);
-	if (o.absent)
-		return 0;
-	if (o.finding == SOUND) {
-		*out = o.result;
-		return 1;
+	for (int i = 0; i < TRIES && moved == 1; i++) {
+		check_twice(s, key, name, &o, &was);
+		if (o.finding == SOUND) {
+			*out = o.result;
+			return !o.absent;
+		}
+		result_free(o.result);
+		moved = o.finding == DAMAGED ? object_move_aside(s, name, was, &to) : -1;
 	}
-	result_free(o.result);
-	if (o.finding == DAMAGED && object_move_aside(s, name, &to) == 0) {
+	if (moved == 0) {
 		log_warning("result '%s/%s' is damaged: %s; counted as absent, moved "
 			    "to '%s'",
 			    s->objects, name, o.why.text, to);

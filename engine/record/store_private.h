@@ -4,6 +4,7 @@
 #ifndef RECORD_STORE_PRIVATE_H
 #define RECORD_STORE_PRIVATE_H
 
+#include <sys/types.h>
 #include <time.h>
 
 #include "base/map.h"
@@ -111,8 +112,11 @@ void object_check(struct store *s, const struct digest *key, const char *name, i
  * DAMAGED, UNREADABLE, or SOUND for "there is no such object". */
 char *object_text(const struct store *s, const char *name, size_t *len,
 		  enum finding *finding, struct error *why);
-/* Out of the way of a new one, to tmp/damaged-...: 0 with *to (caller frees), or -1. */
-int object_move_aside(struct store *s, const char *name, char **to);
+/* The inode of an object's folder, 0 if there is none. */
+ino_t object_inode(const struct store *s, const char *name);
+/* Out of the way of a new one, to tmp/damaged-...: 0 with *to (caller frees); 1: it is
+ * not the folder `was` any more, another engine was quicker; -1: it cannot be moved. */
+int object_move_aside(struct store *s, const char *name, ino_t was, char **to);
 /* Of an object, not from the index, checked. 1, 0, or -1: there, but it cannot be
  * read. */
 int object_lookup(struct store *s, const struct digest *key, struct result **out);

@@ -67,16 +67,6 @@ free_news(struct news *n)
 	free(n);
 }
 
-/* The inode of an object's folder, 0 if there is none. */
-static ino_t
-inode_of(const struct store *s, const char *name)
-{
-	struct stat st;
-
-	return fstatat(s->objects_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0
-									  : st.st_ino;
-}
-
 static struct news *
 make_news(struct store *s, const struct job *j, const struct object_state *o)
 {
@@ -96,7 +86,7 @@ make_news(struct store *s, const struct job *j, const struct object_state *o)
 static struct news *
 verify_object(struct store *s, const struct job *j, uint64_t *bytes)
 {
-	ino_t before = inode_of(s, j->name);
+	ino_t before = object_inode(s, j->name);
 	struct object_state o;
 	struct news *n = NULL;
 
@@ -104,10 +94,10 @@ verify_object(struct store *s, const struct job *j, uint64_t *bytes)
 	*bytes = 0;
 	for (size_t i = 0; o.result && i < o.result->output_count; i++)
 		*bytes += o.result->outputs[i].size;
-	if (o.finding != SOUND && before && inode_of(s, j->name) == before) {
+	if (o.finding != SOUND && before && object_inode(s, j->name) == before) {
 		n = make_news(s, j, &o);
 		if (o.finding == DAMAGED)
-			(void)object_move_aside(s, j->name, &n->moved);
+			(void)object_move_aside(s, j->name, before, &n->moved);
 	}
 	result_free(o.result);
 	return n;

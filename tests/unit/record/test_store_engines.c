@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store: several engines at once, and engines that died. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 
 #include <cmocka.h>
 
@@ -56,6 +58,110 @@ publishers_at_once(void **state)
 	assert_int_equal(count_entries(tmp), 0);
 	store_close(s);
 	free(tmp);
+}
+
+/* Ask for each until it is there. */
+static int
+look_for_all(const char *folder, int count)
+{
+	struct store *s = open_store(folder);
+
+	for (int i = 0; i < count; i++)
+		while (!has_result(s, i))
+			;
+	store_close(s);
+	return 0;
+}
+
+/* An object that comes while it is looked for is whole: nobody takes it for one that
+ * lost its result.json, and moves it away. */
+static void
+objects_come_whole(void **state)
+{
+	enum { COUNT = 1500, READERS = 3 };
+	char *said = path_join(*state, "said"), *text;
+	int saved = catch_stderr(said), status;
+	struct store *s = open_store(*state);
+	pid_t pids[READERS];
+
+	for (int i = 0; i < READERS; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			_exit(look_for_all(*state, COUNT));
+		}
+	}
+	for (int i = 0; i < COUNT; i++)
+		publish_file(s, i, "text", 0);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(has_result(s, i), 1);
+	for (int i = 0; i < READERS; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	text = caught_stderr(said, saved);
+	assert_string_equal(text, "");
+	store_close(s);
+	free(text);
+	free(said);
+}
+
+/* Look for each, and make it where it is not there, as engines do. */
+static int
+heal_all(const char *folder, int count)
+{
+	struct store *s = open_store(folder);
+
+	for (int i = 0; i < count; i++)
+		if (!has_result(s, i))
+			publish_file(s, i, "text", 0);
+	store_close(s);
+	return 0;
+}
+
+/* Who finds a damaged object moves that one away, never the new one that another
+ * engine has put in its place. */
+static void
+damage_is_healed_once(void **state)
+{
+	enum { COUNT = 200, HEALERS = 4 };
+	char *said = path_join(*state, "said"), *text, *path;
+	int saved = catch_stderr(said), status;
+	struct store *s = open_store(*state);
+	pid_t pids[HEALERS];
+
+	for (int i = 0; i < COUNT; i++) {
+		publish_file(s, i, "text", 0);
+		text = object_path(store_path(s), i);
+		path = path_join(text, "out.txt");
+		flip_bit(path, 1);
+		make_old(path);
+		free(path);
+		free(text);
+	}
+	store_close(s);
+	for (int i = 0; i < HEALERS; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			_exit(heal_all(*state, COUNT));
+		}
+	}
+	for (int i = 0; i < HEALERS; i++) {
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_int_equal(status, 0);
+	}
+	text = caught_stderr(said, saved);
+	assert_int_equal(count_lines(text), COUNT);
+	free(text);
+	s = open_store(*state);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(has_result(s, i), 1);
+	path = path_join(store_path(s), "tmp");
+	assert_int_equal(count_entries(path), COUNT);
+	store_close(s);
+	free(path);
+	free(said);
 }
 
 /* What another engine appends is found by a miss, a second later at most. */
@@ -164,6 +270,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(publishers_at_once),
+		TEST(objects_come_whole),
+		TEST(damage_is_healed_once),
 		TEST(records_of_a_living_engine_appear),
 		TEST(dead_engines_are_swept),
 		TEST(segments_are_joined),
