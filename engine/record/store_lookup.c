@@ -332,7 +332,7 @@ object_check(struct store *s, const struct digest *key, const char *name, int ha
 }
 
 int
-object_move_aside(struct store *s, const char *name, char **to)
+object_move_aside(struct store *s, const char *name, ino_t was, char **to)
 {
 	char shard[3] = {name[0], name[1], '\0'}, *from;
 	uint64_t r = 0;
@@ -348,14 +348,19 @@ object_move_aside(struct store *s, const char *name, char **to)
 	if (fstatat(s->objects_fd, shard, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    S_ISDIR(st.st_mode))
 		rc = rename(from, *to) == 0 ? 0 : errno == ENOENT ? 1 : -1;
-	if (rc == 0 && lstat(*to, &st) == 0 && st.st_ino != was->st_ino) {
+	if (rc == 0 && lstat(*to, &st) == 0 && st.st_ino != was) {
 		rc = 1;
 		if (fs_rename_noreplace(*to, from) < 0)
 			fs_remove_tree(*to, NULL); /* and there is one more */
 	}
+	/* So that gc leaves it there for a while. */
+	if (rc == 0)
+		(void)utimensat(AT_FDCWD, *to, NULL, AT_SYMLINK_NOFOLLOW);
 	free(from);
-	if (rc != 0)
-		free(*to);
+	if (rc == 0)
+		return 0;
+	free(*to);
+	*to = NULL;
 	return rc;
 }
 
