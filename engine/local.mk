@@ -173,6 +173,8 @@ record_sources = \
 	engine/record/store_gc_rest.c \
 	engine/record/store_gc_segments.c \
 	engine/record/store_lookup.c \
+	engine/record/store_note.c \
+	engine/record/store_note.h \
 	engine/record/store_private.h \
 	engine/record/store_publish.c \
 	engine/record/store_runs.c \

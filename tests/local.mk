@@ -84,6 +84,7 @@ unit_tests = \
 	tests/unit/record/test_key_parts \
 	tests/unit/record/test_lines \
 	tests/unit/record/test_result \
+	tests/unit/record/test_run_names \
 	tests/unit/record/test_rundir \
 	tests/unit/record/test_rundir_crash \
 	tests/unit/record/test_rundir_lock \
@@ -92,11 +93,16 @@ unit_tests = \
 	tests/unit/record/test_store \
 	tests/unit/record/test_store_damage \
 	tests/unit/record/test_store_digests \
+	tests/unit/record/test_store_du \
 	tests/unit/record/test_store_engines \
 	tests/unit/record/test_store_faults \
+	tests/unit/record/test_store_gc \
+	tests/unit/record/test_store_runs \
 	tests/unit/record/test_store_segments \
 	tests/unit/record/test_store_sync \
 	tests/unit/record/test_store_story \
+	tests/unit/record/test_store_stamp \
+	tests/unit/record/test_store_verify \
 	tests/unit/sched/test_machine \
 	tests/unit/sched/test_machine_system \
 	tests/unit/sched/test_queue \
@@ -162,7 +168,8 @@ system_tests = \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \
 	tests/system/run.bats \
-	tests/system/semantics.bats
+	tests/system/semantics.bats \
+	tests/system/store.bats
 
 #: tests/lint/*.py
 lint_tests = \

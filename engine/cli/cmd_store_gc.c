@@ -20,17 +20,18 @@ count_json(const struct gc_count *c)
 }
 
 static js *
-doubts_json(const struct store_runs *runs)
+runs_json(const struct store_runs *runs, enum run_state state)
 {
 	js *list = js_array();
 
 	for (size_t i = 0; i < runs->count; i++) {
 		js *one;
-		if (runs->v[i].state != RUN_IN_DOUBT)
+		if (runs->v[i].state != state)
 			continue;
 		one = js_object();
 		js_set_text(one, "run", runs->v[i].path);
-		js_set_text(one, "why", runs->v[i].why);
+		if (*runs->v[i].why)
+			js_set_text(one, "why", runs->v[i].why);
 		js_push(list, one);
 	}
 	return list;
@@ -60,7 +61,8 @@ print_json(struct store *s, const struct cli *o, const struct gc_report *r)
 	if (o->max_size)
 		js_set_int(all, "size", (int64_t)r->size);
 	js_set_bool(all, "segments_busy", r->segments_busy);
-	js_set(all, "in_doubt", doubts_json(&r->runs));
+	js_set(all, "gone", runs_json(&r->runs, RUN_GONE));
+	js_set(all, "in_doubt", runs_json(&r->runs, RUN_IN_DOUBT));
 	print_js(all);
 }
 
@@ -91,6 +93,8 @@ print_doubts(const struct store_runs *runs)
 		          *r->path ? r->path : r->note, r->why);
 		if (*r->path)
 			error_hint(&e, "make it visible, or --forget it if it is gone for good");
+		else
+			error_hint(&e, "run it once more, or --forget that file");
 		log_error_object(&e);
 	}
 }
@@ -102,6 +106,10 @@ print_text(struct store *s, const struct cli *o, const struct gc_report *r)
 	char size[32], most[32];
 
 	printf("%s:\n", store_path(s));
+	for (size_t i = 0; i < r->runs.count; i++)
+		if (r->runs.v[i].state == RUN_GONE)
+			printf("  run '%s' is gone: nothing stays for it\n",
+			       *r->runs.v[i].path ? r->runs.v[i].path : r->runs.v[i].note);
 	line("stay", r->named, "result", " that a run relies on", NULL);
 	line("stay", r->young + r->used_meanwhile, "result",
 	     o->max_size ? " that were used lately, or fit" : " that were used lately", NULL);

@@ -246,6 +246,7 @@ store_close(struct store *s)
 	map_free(&s->segment_names);
 	map_free(&s->fingerprint_seen);
 	map_free(&s->reported);
+	free(s->new_note);
 	free(s->objects);
 	free(s->path);
 	free(s);

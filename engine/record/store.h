@@ -69,6 +69,11 @@ int store_flush(struct store *s, int sync, struct error *e);
  * is not there is passed over. */
 void store_register_run(struct store *s, const char *run_dir);
 
+/* Take that note back, if this engine made it: the run did not come about. */
+void store_unregister_run(struct store *s);
+/* What is looked up is not relied upon: nothing is noted in an index. */
+void store_only_looks(struct store *s);
+
 /* SHA-256 of a file's content or a tree, remembered by inode, size, mtime and ctime
  * (store/cache/digests). What changed within the last 2 s is hashed again each time. */
 int store_file_digest(struct store *s, const char *path, struct digest *out,

@@ -85,7 +85,7 @@ close_index(struct store *s)
 void
 caches_close(struct store *s)
 {
-	if (s->index_open)
+	if (s->index_open && !s->only_looks)
 		close_index(s);
 	if (!s->caches_open)
 		return;

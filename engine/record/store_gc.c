@@ -132,7 +132,7 @@ add_name(void *arg, const struct digest *key)
 	keys_put(arg, key, NULL);
 }
 
-/* Is the path DIR or below it? */
+/* Is the path DIR, with or without a slash behind it, or below it? */
 static int
 is_below(const char *path, const char *dir)
 {
@@ -150,13 +150,18 @@ forget(struct gc *g, const char *dir, struct error *e)
 	char *path = path_absolute(NULL, dir);
 	size_t found = 0;
 
-	for (size_t i = 0; i < runs->count; i++)
+	for (size_t i = 0; i < runs->count; i++) {
+		/* A damaged note names no path but its own. */
+		char *note = xasprintf("%s/runs/%s", g->s->path, runs->v[i].note);
+
 		if (runs->v[i].state == RUN_IN_DOUBT &&
-		    is_below(runs->v[i].path, path)) {
+		    (is_below(runs->v[i].path, path) || strcmp(note, path) == 0)) {
 			runs->v[i].state = RUN_GONE;
 			runs->in_doubt--;
 			found++;
 		}
+		free(note);
+	}
 	if (!found)
 		error_set(e, "cannot forget '%s': no run that is in doubt is there", dir);
 	free(path);
@@ -206,13 +211,11 @@ move_away(struct gc *g, const char *name)
 	int64_t used;
 	int rc = -1;
 
-	/* Waited for in vain once: the second look must do from then on. */
-	g->unlocked = g->unlocked || !gc_lock(s, 1);
+	gc_lock(s, 1);
 	used = last_use(g, name);
 	if (used >= 0 && used <= g->young)
 		rc = renameat(s->objects_fd, name, AT_FDCWD, to);
-	if (!g->unlocked)
-		gc_unlock(s);
+	gc_unlock(s);
 	if (rc == 0)
 		return to;
 	free(to);

@@ -25,7 +25,6 @@ struct gc {
 	struct gc_candidate *candidates;
 	size_t count, cap;
 	unsigned moved; /* objects in our tmp so far */
-	int unlocked;   /* gc.lock is of no use */
 };
 
 /* Does nobody need what was last used then? */

@@ -78,11 +78,17 @@ index_line(struct store *s, const struct digest *key, const char *text, size_t l
 }
 
 void
+store_only_looks(struct store *s)
+{
+	s->only_looks = 1;
+}
+
+void
 index_put(struct store *s, const struct result *r)
 {
 	struct str text = {0};
 
-	if (!s->index_open)
+	if (!s->index_open || s->only_looks)
 		return;
 	result_write(r, &text);
 	index_line(s, &r->key, text.s, text.len);
@@ -92,7 +98,7 @@ index_put(struct store *s, const struct result *r)
 void
 index_put_record(struct store *s, const struct digest *key)
 {
-	if (s->index_open && !index_names(s, key))
+	if (s->index_open && !s->only_looks && !index_names(s, key))
 		index_line(s, key, "-", 1);
 }
 

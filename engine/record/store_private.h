@@ -32,7 +32,10 @@ struct store {
 	int index_complete; /* what was not asked for is dropped when it is closed */
 
 	int relies;  /* look-ups are relied upon: enum reliance */
+	int only_looks; /* nothing is noted anywhere */
 	int gc_lock; /* gc.lock, -1: not opened yet */
+	int gc_stuck; /* waited for it in vain: not again */
+	char *new_note; /* in runs/, made by this engine; or NULL */
 
 	struct lines digests, fingerprints;
 	int caches_open;
@@ -85,7 +88,7 @@ int stamp_object(struct store *s, const char *name);
 /* The same of a record: noted again if its last use is long ago. */
 void stamp_record(struct store *s, struct result *r);
 /* The lock between stamping and taking away: shared, or of store gc alone. Waits a
- * little, then goes on without. `only_me`: 1 once it is held. */
+ * little, once, then goes on without. 1 if it is held. */
 int gc_lock(struct store *s, int only_me);
 void gc_unlock(struct store *s);
 /* --- names on the disk (store_sync.c); 0, or -1 with the error set */

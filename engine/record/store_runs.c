@@ -1,20 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which run directories use a store: runs/HEX, one file each, HEX the first 16 digits of
- * a digest over its path and id. A note is a few line records (base/digest.h), "CRC
- * NAME VALUE\n", control characters and '%' in VALUE as %XX:
- *     path    the run directory, absolute
- *     id      its random id: another run at that path is another one
- *     host    where it was noted
- *     store   the store's own path then
- *     mount   the folder on which the run's file system was mounted
- *     beside  "yes": on the store's file system
- * An older note is the path alone.
+/* Which run directories use a store: runs/HEX, one note each (store_note.c), HEX the first
+ * 16 digits of a digest over its path and id.
  *
  * A run that cannot be seen is not a run that was deleted. It is gone only if the folder
  * that held it can be looked into and has no such run, on the file system where it was:
  * the store's, or on the same host one mounted at the same place. Anything else leaves it
  * in doubt. If the store was moved or copied, together with its runs, they are looked for
- * where they stand to it now, too.
+ * where they stand to it now, too. A run that was renamed is found among the folders
+ * beside its old place by its id; one that was moved elsewhere is noted when it is started
+ * there.
  */
 #include "record/store_runs.h"
 
@@ -29,126 +23,10 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "record/store_note.h"
 #include "record/store_private.h"
 
 enum { ID_LENGTH = 16, LONGEST_NOTE = 64 * 1024 };
-
-struct note {
-	char *path, *id, *host, *store, *mount, *beside;
-};
-
-/* Names of the fields, in the order of the struct. */
-static const char *const fields[] = {"path", "id", "host", "store", "mount", "beside"};
-#define FIELDS (sizeof fields / sizeof *fields)
-
-static char **
-field(struct note *n, size_t i)
-{
-	char **const at[FIELDS] = {&n->path,  &n->id,    &n->host,
-				   &n->store, &n->mount, &n->beside};
-
-	return at[i];
-}
-
-static void
-note_free(struct note *n)
-{
-	for (size_t i = 0; i < FIELDS; i++) {
-		free(*field(n, i));
-		*field(n, i) = NULL;
-	}
-}
-
-/* --- the text --------------------------------------------------------------------- */
-
-static void
-add_escaped(struct str *out, const char *value)
-{
-	for (; *value; value++)
-		if ((unsigned char)*value < 0x20 || *value == '%' || *value == 0x7f)
-			str_printf(out, "%%%02X", (unsigned)(unsigned char)*value);
-		else
-			str_addc(out, *value);
-}
-
-static char *
-unescaped(const char *text, size_t len)
-{
-	struct str out = {0};
-	unsigned byte;
-	char hex[3] = "";
-
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '%' && i + 2 < len) {
-			memcpy(hex, text + i + 1, 2);
-			byte = (unsigned)strtoul(hex, NULL, 16);
-			str_addc(&out, (char)byte);
-			i += 2;
-		} else {
-			str_addc(&out, text[i]);
-		}
-	}
-	return str_take(&out);
-}
-
-static void
-write_note(const struct note *n, struct str *out)
-{
-	struct str line = {0};
-
-	for (size_t i = 0; i < FIELDS; i++) {
-		const char *value = *field((struct note *)n, i);
-
-		if (!value)
-			continue;
-		str_reset(&line);
-		str_printf(&line, "%s ", fields[i]);
-		add_escaped(&line, value);
-		line_seal(out, line.s, line.len);
-	}
-	str_free(&line);
-}
-
-/* One line; -1: damaged. Unknown names are passed over. */
-static int
-read_field(struct note *n, const char *line, size_t len)
-{
-	const char *key, *text;
-	size_t key_len, text_len;
-
-	if (lines_split(line, len, &key, &key_len, &text, &text_len) < 0)
-		return -1;
-	for (size_t i = 0; i < FIELDS; i++)
-		if (strlen(fields[i]) == key_len &&
-		    memcmp(fields[i], key, key_len) == 0) {
-			free(*field(n, i));
-			*field(n, i) = unescaped(text, text_len);
-		}
-	return 0;
-}
-
-static int
-parse_note(struct note *n, const char *text, size_t len)
-{
-	const char *nl;
-
-	*n = (struct note){0};
-	if (len > 1 && text[0] == '/') {
-		n->path = xstrndup(text, strcspn(text, "\n"));
-		return 0;
-	}
-	for (size_t at = 0; at < len; at += (size_t)(nl - (text + at)) + 1) {
-		nl = memchr(text + at, '\n', len - at);
-		if (!nl || read_field(n, text + at, (size_t)(nl - (text + at))) < 0) {
-			note_free(n);
-			return -1;
-		}
-	}
-	if (n->path && n->path[0] == '/')
-		return 0;
-	note_free(n);
-	return -1;
-}
 
 /* --- where things are ------------------------------------------------------------- */
 
@@ -226,7 +104,7 @@ is_noted(const char *file, const struct note *n)
 	size_t len = 0;
 	char *text = fs_read_file(file, LONGEST_NOTE, &len, NULL);
 	struct note old = {0};
-	int same = text && parse_note(&old, text, len) == 0 && old.store &&
+	int same = text && note_parse(&old, text, len) == 0 && old.store &&
 		   strcmp(old.path, n->path) == 0 && strcmp(old.store, n->store) == 0;
 
 	note_free(&old);
@@ -254,15 +132,27 @@ store_register_run(struct store *s, const char *run_dir)
 	if (!is_noted(file, &n)) {
 		/* A gc that is under way does not know us: what we use is stamped. */
 		s->relies = RELIES_ON_STAMPS;
-		write_note(&n, &text);
+		note_write(&n, &text);
 		/* For store gc; not worth failing a run. */
-		if (fs_write_file(file, text.s, text.len, 1, NULL) == 0)
+		if (fs_write_file(file, text.s, text.len, 1, NULL) == 0) {
 			(void)fs_sync_dir(folder, NULL);
+			free(s->new_note);
+			s->new_note = xstrdup(file);
+		}
 	}
 	str_free(&text);
 	free(folder);
 	free(file);
 	note_free(&n);
+}
+
+void
+store_unregister_run(struct store *s)
+{
+	if (s->new_note)
+		unlink(s->new_note);
+	free(s->new_note);
+	s->new_note = NULL;
 }
 
 /* --- gc's side -------------------------------------------------------------------- */
@@ -358,6 +248,30 @@ add_run(struct store_runs *runs, const char *note, const char *path,
 	runs->in_doubt += state == RUN_IN_DOUBT;
 }
 
+/* A folder beside the run's old place that has its id. Caller frees; NULL: none. */
+static char *
+renamed_path(const struct note *n)
+{
+	char *parent = path_dir(n->path), *found = NULL, *path, *id;
+	DIR *d = n->id ? opendir(parent) : NULL;
+	struct dirent *entry;
+
+	while (d && !found && (entry = readdir(d))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		path = path_join(parent, entry->d_name);
+		if (read_id(path, &id) == 0 && id && strcmp(id, n->id) == 0)
+			found = path;
+		else
+			free(path);
+		free(id);
+	}
+	if (d)
+		closedir(d);
+	free(parent);
+	return found;
+}
+
 static void
 find_run(const struct store *s, struct store_runs *runs, const char *name,
 	 const struct note *n)
@@ -366,6 +280,11 @@ find_run(const struct store *s, struct store_runs *runs, const char *name,
 	enum run_state state = look_at(s, n, n->path, &why);
 	int beside = moved && look_at(s, n, moved, &why_moved) == RUN_SEEN;
 
+	if (!beside && state == RUN_GONE) {
+		free(moved);
+		moved = renamed_path(n);
+		beside = moved != NULL;
+	}
 	if (beside)
 		add_run(runs, name, moved, RUN_SEEN, NULL);
 	if (!beside || state == RUN_SEEN)
@@ -387,7 +306,7 @@ read_note(const struct store *s, struct store_runs *runs, const char *name)
 
 	if (!text)
 		add_run(runs, name, "", RUN_IN_DOUBT, xstrdup(e.text));
-	else if (parse_note(&n, text, len) < 0)
+	else if (note_parse(&n, text, len) < 0)
 		add_run(runs, name, "", RUN_IN_DOUBT,
 			xasprintf("its note '%s' is damaged", file));
 	else

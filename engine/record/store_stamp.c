@@ -47,10 +47,11 @@ gc_lock(struct store *s, int only_me)
 	for (int i = 0; i < WAIT_MS; i++) {
 		if (set_lock(s, only_me ? F_WRLCK : F_RDLCK) == 0)
 			return 1;
-		if (errno != EAGAIN && errno != EACCES)
+		if ((errno != EAGAIN && errno != EACCES) || s->gc_stuck)
 			return 0; /* no locks here: the second look must do */
 		nanosleep(&ms, NULL);
 	}
+	s->gc_stuck = 1;
 	return 0;
 }
 

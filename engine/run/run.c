@@ -48,6 +48,8 @@ open_records(struct run *r, struct error *e)
 		store_use_index(r->store, index);
 	if (r->store && r->has_dir && r->write)
 		store_register_run(r->store, r->dir.path);
+	else if (r->store)
+		store_only_looks(r->store);
 	if (rc == 0 && r->write && !(r->journal = journal_open(journal, e)))
 		rc = -1;
 	free(store);
@@ -108,6 +110,7 @@ run_discard(struct run *r)
 		return;
 	journal_close(r->journal);
 	r->journal = NULL;
+	store_unregister_run(r->store);
 	fs_remove_tree(r->dir.path, NULL);
 	/* runs/ itself, if it is empty now */
 	char *parent = path_dir(r->dir.path);

@@ -121,6 +121,18 @@ make_old(const char *path)
 	assert_int_equal(utimensat(AT_FDCWD, path, t, AT_SYMLINK_NOFOLLOW), 0);
 }
 
+/* An mtime of that many days ago. */
+static inline void
+make_days_old(const char *path, int days)
+{
+	struct timespec t[2];
+
+	clock_gettime(CLOCK_REALTIME, &t[0]);
+	t[0].tv_sec -= (time_t)days * 24 * 3600;
+	t[1] = t[0];
+	assert_int_equal(utimensat(AT_FDCWD, path, t, AT_SYMLINK_NOFOLLOW), 0);
+}
+
 static inline size_t
 count_entries(const char *folder)
 {
@@ -269,6 +281,72 @@ open_store(const char *folder)
 	assert_non_null(s);
 	free(path);
 	return s;
+}
+
+/* Task i's object was last used that many days ago. */
+static inline void
+age_object(struct store *s, int i, int days)
+{
+	char *path = object_path(store_path(s), i);
+
+	make_days_old(path, days);
+	free(path);
+}
+
+/* A new run directory FOLDER/NAME with an id. Caller frees. */
+static inline char *
+make_run(const char *folder, const char *name)
+{
+	char *run = path_join(folder, name), *id = path_join(run, "id"), *text;
+	char hex[DIGEST_HEX + 1];
+	struct digest d;
+
+	digest_bytes(run, strlen(run), &d);
+	text = xasprintf("%.16s\n", digest_hex(&d, hex));
+	assert_int_equal(fs_mkdirs(run, NULL), 0);
+	write_text(id, text);
+	free(text);
+	free(id);
+	return run;
+}
+
+/* Let a run use the store: a new one, registered, with the run's index. */
+static inline struct store *
+open_for_run(const char *folder, const char *run)
+{
+	struct store *s = open_store(folder);
+	char *index = path_join(run, "index");
+
+	store_use_index(s, index);
+	store_register_run(s, run);
+	free(index);
+	return s;
+}
+
+/* Task i's record as it stands in a segment, last used that many days ago. */
+static inline void
+add_record_line(struct str *out, int i, int days)
+{
+	struct result *r = record_result(i);
+	struct str line = {0};
+	char hex[DIGEST_HEX + 1];
+
+	r->time = (int64_t)time(NULL) - (int64_t)days * 24 * 3600;
+	str_printf(&line, "%s ", digest_hex(&r->key, hex));
+	result_write(r, &line);
+	line_seal(out, line.s, line.len);
+	str_free(&line);
+	result_free(r);
+}
+
+/* Put the text into the store's segments under that name. */
+static inline void
+write_segment(const char *store, const char *name, const struct str *text)
+{
+	char *path = xasprintf("%s/segments/%s", store, name);
+
+	write_text(path, text->s);
+	free(path);
 }
 
 /* Run fn in a child as an unprivileged user; its return value. */

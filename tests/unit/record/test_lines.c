@@ -237,6 +237,92 @@ a_long_text_comes_back(void **state)
 	free(path);
 }
 
+/* What lines_each is called with. */
+struct seen {
+	size_t sound, damaged, torn, bytes;
+	size_t stop_at;
+};
+
+static int
+see(void *arg, const char *line, size_t len, uint64_t offset, int whole)
+{
+	struct seen *s = arg;
+	const char *key, *text;
+	size_t key_len, text_len;
+
+	assert_true(offset >= s->bytes);
+	s->bytes = offset + len + (size_t)whole;
+	if (!whole)
+		s->torn++;
+	else if (lines_split(line, len, &key, &key_len, &text, &text_len) < 0)
+		s->damaged++;
+	else {
+		assert_true(key_len >= 2 && key[0] == 'k');
+		s->sound++;
+	}
+	return s->stop_at && s->sound == s->stop_at ? 7 : 0;
+}
+
+static void
+each_line_is_seen_once(void **state)
+{
+	enum { COUNT = 20000 };
+	char *path = path_join(*state, "f"), *command;
+	struct seen s = {0};
+	struct lines l;
+	struct stat st;
+
+	lines_init(&l, 1);
+	lines_append_to(&l, path);
+	for (int i = 0; i < COUNT; i++) {
+		char key[32];
+
+		snprintf(key, sizeof key, "k%d", i);
+		lines_put(&l, key, "some text", 9);
+	}
+	assert_int_equal(lines_flush(&l, 0, NULL), 0);
+	lines_free(&l);
+	/* More than one buffer; then damage in the middle and a torn end. */
+	flip_bit(path, 300000);
+	command = xasprintf("printf 'torn' >>'%s'", path);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(lines_each(path, see, &s, NULL), 0);
+	assert_int_equal(s.sound, COUNT - 1);
+	assert_int_equal(s.damaged, 1);
+	assert_int_equal(s.torn, 1);
+	assert_int_equal(s.bytes, st.st_size);
+	/* What fn returns ends it, and is handed on. */
+	s = (struct seen){.stop_at = 100};
+	assert_int_equal(lines_each(path, see, &s, NULL), 7);
+	assert_int_equal(s.sound, 100);
+	free(command);
+	free(path);
+}
+
+static void
+each_line_of_odd_files(void **state)
+{
+	struct error e = {0};
+	struct seen s = {0};
+	char *path = path_join(*state, "f");
+
+	assert_int_equal(lines_each(path, see, &s, &e), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_non_null(strstr(e.text, "No such file"));
+	error_clear(&e);
+	assert_int_equal(lines_each(*state, see, &s, &e), -1);
+	assert_non_null(strstr(e.text, "Is a directory"));
+	write_text(path, "");
+	assert_int_equal(lines_each(path, see, &s, &e), 0);
+	/* Zeros without an end. */
+	assert_int_equal(truncate(path, 3000000), 0);
+	assert_int_equal(lines_each(path, see, &s, &e), 0);
+	assert_int_equal(s.sound + s.damaged, 0);
+	assert_int_equal(s.torn, 1);
+	free(path);
+}
+
 int
 main(void)
 {
@@ -252,6 +338,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(others_may_append_too, make_folder,
 						remove_folder),
 		cmocka_unit_test_setup_teardown(a_long_text_comes_back, make_folder,
+						remove_folder),
+		cmocka_unit_test_setup_teardown(each_line_is_seen_once, make_folder,
+						remove_folder),
+		cmocka_unit_test_setup_teardown(each_line_of_odd_files, make_folder,
 						remove_folder),
 	};
 
