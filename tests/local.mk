@@ -182,7 +182,9 @@ lint_tests = \
 
 #: tests/bench/*
 bench_files = \
-	tests/bench/overhead
+	tests/bench/overhead \
+	tests/bench/store \
+	tests/bench/store_fill.c
 
 #: tests/system/*.sh
 system_variants = \
@@ -202,6 +204,11 @@ TESTS += $(python_tests) $(lint_tests) $(system_tests) $(system_variants)
 tests_libharness_la_SOURCES = $(harness_sources)
 # The plugins' own helpers come before the engine's library, which has some names too.
 tests_plugins_test_common_LDADD = plugins/libcommon.la $(LDADD)
+
+# Made by `make bench-store` alone.
+EXTRA_PROGRAMS = tests/bench/store_fill
+tests_bench_store_fill_LDADD = engine/libengine.la $(engine_libs)
+CLEANFILES += tests/bench/store_fill
 
 # --- plugins for tests: good and bad ones, loaded by the tests alone -------------------
 #: tests/fixtures/plugins/*.c
