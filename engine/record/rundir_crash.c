@@ -3,7 +3,8 @@
  *
  * An engine that was killed while it wrote a file leaves a temporary name behind. One that
  * ends takes lock.holder away, so where it stands there may be such names: beside the files
- * of the run directory itself, below results/, and beside the links below tasks/. */
+ * of the run directory itself, below results/, and beside the links below tasks/. So there
+ * may be after a power loss, which results/.published tells by its boot id. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -118,6 +118,8 @@ notes_of(struct rundir *d)
 	}
 	free(text);
 	free(path);
+	if (!sure)
+		rundir_sweep(d); /* names may have come back that were gone */
 	return d->published;
 }
 
