@@ -216,6 +216,7 @@ fixture_plugins = \
 	tests/fixtures/plugins/bad.c \
 	tests/fixtures/plugins/copy.c \
 	tests/fixtures/plugins/crash_load.c \
+	tests/fixtures/plugins/mark.c \
 	tests/fixtures/plugins/no_entry.c \
 	tests/fixtures/plugins/noisy_load.c \
 	tests/fixtures/plugins/noop.c \

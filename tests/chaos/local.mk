@@ -10,3 +10,25 @@ chaos-faults: all $(check_DATA)
 		$(top_srcdir)/tests/chaos/faults.py
 chaos: chaos-faults
 .PHONY: chaos chaos-faults
+# What must hold whatever happens: a bounded part in `make check`, the long one by `make chaos`.
+
+#: tests/chaos/*.bats
+chaos_tests = \
+	tests/chaos/kills.bats \
+	tests/chaos/powerloss.bats
+
+TESTS += $(chaos_tests)
+check_DATA += tests/chaos/recorder.so
+CLEANFILES += tests/chaos/recorder.so
+EXTRA_DIST += \
+	$(chaos_tests) tests/chaos/chaoslib.py tests/chaos/kills tests/chaos/powerloss \
+	tests/chaos/recorder.c tests/chaos/step.sh
+
+# AF2_CHAOS_KILLS and AF2_CHAOS_STATES bound it; 0 states: all of them.
+AF2_CHAOS_KILLS = 500
+AF2_CHAOS_STATES = 0
+chaos: all $(check_DATA)
+	@$(AM_TESTS_ENVIRONMENT) \
+	$(PYTHON3) $(top_srcdir)/tests/chaos/kills --kills $(AF2_CHAOS_KILLS) && \
+	$(PYTHON3) $(top_srcdir)/tests/chaos/powerloss --states $(AF2_CHAOS_STATES)
+.PHONY: chaos

@@ -3,6 +3,7 @@
 """Scripts: shell through shellcheck, Python compiled and without unused imports; workflows
 through dot."""
 import ast
+import glob
 import os
 import shutil
 import subprocess
@@ -32,9 +33,9 @@ def ours_without_suffix():
     for name in ("quickstart", ".ci/run", "build-aux/update-lists", "build-aux/coverage",
                  "tests/cmocka_tap"):
         yield os.path.join(ROOT, name)
-    folder = os.path.join(ROOT, "tests/bench")
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
-        path = os.path.join(folder, name)
+    for path in sorted(glob.glob(os.path.join(ROOT, "tests/bench/*")) +
+                       glob.glob(os.path.join(ROOT, "tests/chaos/*"))):
+        name = os.path.basename(path)
         if "." not in name and os.path.isfile(path) and first_line(path).startswith("#!"):
             yield path
 
