@@ -9,10 +9,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "base/log.h"
@@ -174,11 +176,32 @@ loop_cancel(struct loop_timer *t)
 
 /* --- the loop --------------------------------------------------------------------- */
 
+/* uv ends the process where it gets no descriptors for its signals: ask first. */
+static int
+has_descriptors(void)
+{
+	enum { PIPES = 4 };
+	int fds[2 * PIPES], n = 0, why;
+
+	while (n < 2 * PIPES && pipe2(fds + n, O_CLOEXEC) == 0)
+		n += 2;
+	why = errno;
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+	errno = why;
+	return n == 2 * PIPES;
+}
+
 struct loop *
 loop_new(void)
 {
-	struct loop *l = xcalloc(1, sizeof *l);
-	int rc = uv_loop_init(&l->uv);
+	struct loop *l;
+	int rc;
+
+	if (!has_descriptors())
+		return NULL;
+	l = xcalloc(1, sizeof *l);
+	rc = uv_loop_init(&l->uv);
 
 	if (rc < 0) {
 		free(l);
