@@ -144,8 +144,9 @@ judge(af2_task *t, int returned, struct verdict *v)
 {
 	if (atomic_load(&t->host->cancelled))
 		verdict_set(v, AF2_FAIL, AF2_CLASS_CANCELLED, "cancelled");
-	else if (t->bad_output.outcome != AF2_OK && returned == AF2_OK)
-		*v = t->bad_output;
+	else if (t->bad_output.outcome != AF2_OK &&
+		 (returned == AF2_OK || t->bad_output.cls == AF2_CLASS_TRANSIENT))
+		*v = t->bad_output; /* why the plugin got no folder, if not all it says */
 	else if (returned == AF2_OK)
 		return;
 	else if (t->verdict.outcome != AF2_OK)

@@ -64,6 +64,39 @@ test_errno(void **state)
 	assert_string_equal(e.text, "cannot open 'x': No such file or directory");
 }
 
+/* A full disk passes without us, a broken one does not. */
+static void
+test_number(void **state)
+{
+	static const int passing[] = {ENOSPC, EDQUOT, EMFILE, ENFILE, ENOMEM, EAGAIN};
+	static const int others[] = {EIO, EROFS, ENOENT, EACCES};
+	struct error e = {0};
+
+	(void)state;
+	errno = ENOSPC;
+	error_set(&e, "no reason is asked for");
+	assert_int_equal(e.number, 0);
+	assert_false(error_passes(&e));
+	for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
+		error_clear(&e);
+		errno = passing[i];
+		error_set(&e, "cannot write '%s':", "x");
+		assert_int_equal(e.number, passing[i]);
+		assert_true(error_passes(&e));
+	}
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+		error_clear(&e);
+		errno = others[i];
+		error_set(&e, "cannot write '%s':", "x");
+		assert_int_equal(e.number, others[i]);
+		assert_false(error_passes(&e));
+	}
+	error_clear(&e);
+	assert_int_equal(e.number, 0);
+	assert_false(error_passes(&e));
+	assert_false(error_passes(NULL));
+}
+
 static void
 test_one_line(void **state)
 {
@@ -190,6 +223,7 @@ main(void)
 		cmocka_unit_test(test_null_and_empty),
 		cmocka_unit_test(test_first_is_kept),
 		cmocka_unit_test(test_errno),
+		cmocka_unit_test(test_number),
 		cmocka_unit_test(test_one_line),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_fits_exactly),

@@ -124,6 +124,24 @@ break_call(unsigned number, unsigned error)
 
 /* --- folders ---------------------------------------------------------------------- */
 
+/* What somebody took away is not made anew. */
+static void
+test_mkdirs_below(void **state)
+{
+	struct error e = {0};
+
+	(void)state;
+	assert_int_equal(fs_mkdirs_below("b1/b2/b3/b4", 3, &e), -1);
+	assert_string_equal(e.text,
+			    "cannot make folder 'b1/b2/b3/b4': No such file or directory");
+	assert_int_equal(e.number, ENOENT);
+	assert_false(exists("b1"));
+	assert_int_equal(fs_mkdirs_below("b1", 1, NULL), 0);
+	assert_int_equal(fs_mkdirs_below("b1/b2/b3/b4", 3, NULL), 0);
+	assert_true(exists("b1/b2/b3/b4"));
+	assert_int_equal(fs_mkdirs_below("b1/b2/b3/b4", 1, NULL), 0);
+}
+
 static void
 test_mkdirs(void **state)
 {
@@ -581,6 +599,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mkdirs),  cmocka_unit_test(test_sync_dir),
+		cmocka_unit_test(test_mkdirs_below),  cmocka_unit_test(test_sync_dir),
 		cmocka_unit_test(test_remove),  cmocka_unit_test(test_remove_deep),
 		cmocka_unit_test(test_as_user), cmocka_unit_test(test_read_bad),
 		cmocka_unit_test(test_read),    cmocka_unit_test(test_write),

@@ -593,10 +593,39 @@ test_two(void **state)
 	assert_string_equal(h.text, "b");
 }
 
+/* First of all tests: libuv would end the process where it gets none for its signals. */
+static void
+without_descriptors(void **state)
+{
+	enum { ENOUGH = 30 };
+	struct rlimit old, few;
+	int fd = dup(0), made = 0;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	for (int more = 0; more < ENOUGH; more++) {
+		struct loop *l;
+
+		few.rlim_cur = (rlim_t)(fd + more);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		l = loop_new();
+		if (!l)
+			assert_int_equal(errno, EMFILE);
+		loop_free(l);
+		made += l != NULL;
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_true(made > 0 && made < ENOUGH);
+	close(fd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_descriptors),
 		cmocka_unit_test(test_null),
 		cmocka_unit_test(test_no_descriptors),
 		cmocka_unit_test(test_empty),

@@ -90,6 +90,7 @@ test_defaults(void **state)
 	assert_string_equal(f->c.plugin_path, "");
 	assert_string_equal(f->c.store_path, "");
 	assert_true(f->c.grace == 10);
+	assert_true(f->c.pause == 3600);
 	assert_int_equal(f->c.capture, 8 << 20);
 	assert_int_equal(f->c.locks, LOCKS_AUTO);
 	assert_true(f->c.patience == 60);
@@ -111,12 +112,16 @@ test_layers(void **state)
 		   "[engine]\ngrace = 1m\ncapture = 1K\nmemory_limit = 0\n"
 		   "cgroups = 0\n[resources]\ncpus=2\nmemory=3G\n");
 	write_text(
+		f->folder, "af2flow/af2flow.ini",
+		"[engine]\ngrace = 1m\npause = 0s\ncapture = 1K\n[resources]\ncpus=2\nmemory=3G\n");
+	write_text(
 		f->folder, "x.ini",
 		"[engine]\ngrace = 2m\nplugin_path = /abs:rel\n[store]\npath = store\n"
 		"locks = lease\npatience = 2m\n"
 		"[resources]\ngpus = 0\n");
 	assert_int_equal(config_load(&f->c, f->extra, &f->diags), 0);
 	assert_true(f->c.grace == 120);
+	assert_true(f->c.pause == 0);
 	assert_int_equal(f->c.capture, 1024);
 	assert_int_equal(f->c.locks, LOCKS_LEASE);
 	assert_true(f->c.patience == 120);

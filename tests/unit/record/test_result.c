@@ -109,6 +109,27 @@ survives_a_round_trip(void **state)
 
 /* Written again after reading, whether the late members were parsed or not. */
 static void
+a_copy_has_the_same_text(void **state)
+{
+	struct result *r = sample(), *copy = result_copy(r), *again;
+	size_t len, copy_len;
+	char *text = written(r, &len), *copied = written(copy, &copy_len);
+
+	(void)state;
+	assert_int_equal(len, copy_len);
+	assert_memory_equal(text, copied, len);
+	again = result_copy(copy);
+	result_free(copy);
+	result_free(r);
+	free(copied);
+	copied = written(again, &copy_len);
+	assert_string_equal(text, copied);
+	result_free(again);
+	free(copied);
+	free(text);
+}
+
+static void
 is_the_same_when_written_again(void **state)
 {
 	struct result *r = sample(), *back;
@@ -249,6 +270,7 @@ main(void)
 		cmocka_unit_test(refuses_what_is_no_result),
 		cmocka_unit_test(unsafe_file_names_are_refused),
 		cmocka_unit_test(survives_a_round_trip),
+		cmocka_unit_test(a_copy_has_the_same_text),
 		cmocka_unit_test(is_the_same_when_written_again),
 		cmocka_unit_test(any_change_is_noticed),
 		cmocka_unit_test(the_scanner_bears_damage),

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 
 #include "helpers.h"
 
@@ -222,6 +223,113 @@ a_full_disk(void **state)
 	assert_int_equal(rc, 0);
 }
 
+/* --- disks that cannot keep what they were given ----------------------------------- */
+
+/* The engine's own fsync comes here. */
+static const char *unsyncable; /* end of the path for which it fails, NULL: none */
+
+int
+fsync(int fd)
+{
+	char link[40], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof path - 1);
+	path[n > 0 ? n : 0] = '\0';
+	if (unsyncable && ends_with(path, unsyncable)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return (int)syscall(SYS_fsync, fd);
+}
+
+/* The kernel has dropped what it could not write, so nobody may take it for a matter of
+ * waiting for room. */
+static void
+unsynced_content(void **state)
+{
+	struct store *s = open_store(*state);
+	struct error e = {0};
+	char *out;
+	struct result *r = file_result(s, 0, "x", &out);
+
+	unsyncable = "/out.txt";
+	assert_null(store_publish(s, r, out, 1, &e));
+	unsyncable = NULL;
+	assert_non_null(strstr(e.text, "cannot sync"));
+	assert_non_null(strstr(e.text, "out.txt': No space left on device"));
+	assert_int_equal(e.number, 0);
+	assert_false(has_result(s, 0));
+	store_close(s);
+	free(out);
+}
+
+/* Its content is safe and it stands in its place: not to be refused, nor made again. */
+static void
+unsynced_name(void **state)
+{
+	struct store *s = open_store(*state);
+	char *log = path_join(*state, "log"), *object = object_path(store_path(s), 0), *text;
+	char *shard = path_dir(object);
+	int saved = catch_stderr(log);
+
+	unsyncable = strrchr(shard, '/');
+	publish_file(s, 0, "x", 1);
+	unsyncable = NULL;
+	text = caught_stderr(log, saved);
+	assert_int_equal(count_lines(text), 1);
+	assert_non_null(strstr(text, "cannot sync folder"));
+	assert_true(has_result(s, 0));
+	store_close(s);
+	free(text);
+	free(shard);
+	free(object);
+	free(log);
+}
+
+/* What found no room is published, unchanged, when there is some. */
+static int
+publish_later(const char *folder)
+{
+	struct store *s = open_store(folder);
+	struct error e = {0};
+	char *out, *filler = path_join(folder, "filler");
+	struct result *r, *kept;
+
+	r = file_result(s, 0, "text", &out);
+	kept = result_copy(r);
+	CHECK(fill(folder) == 0);
+	for (int i = 0; i < 3; i++) {
+		CHECK(!store_publish(s, result_copy(kept), out, 1, &e));
+		CHECK(error_passes(&e));
+		error_clear(&e);
+	}
+	unlink(filler);
+	r = store_publish(s, r, out, 1, &e);
+	CHECK(r && !error_is_set(&e));
+	CHECK(digest_equal(&r->outputs[0].digest, &kept->outputs[0].digest));
+	CHECK(has_result(s, 0));
+	result_free(r);
+	result_free(kept);
+	store_close(s);
+	free(filler);
+	free(out);
+	return 0;
+}
+
+static void
+room_again(void **state)
+{
+	int rc = in_small_disk(publish_later, *state);
+
+	if (rc == CANNOT_MOUNT) {
+		print_message("skipped: no right to mount a tmpfs here\n");
+		skip();
+	}
+	assert_int_equal(rc, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int
@@ -231,6 +339,9 @@ main(void)
 		TEST(unwritable_stores),
 		TEST(unreadable_objects),
 		TEST(a_full_disk),
+		TEST(room_again),
+		TEST(unsynced_content),
+		TEST(unsynced_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
