@@ -4,6 +4,7 @@
  * AF2_FAULTS holds words NAME=VALUE:
  *     state=FILE   4096 bytes, shared by all processes: struct state below
  *     below=PATH   only calls on files below this folder (calls without files always count)
+ *     only=TEXT    only those with TEXT in the path
  *     who=NAME     engine, host or both
  *     call=NAME    which calls, see `calls`; none: all are only counted
  *     errno=N      what they fail with
@@ -66,7 +67,7 @@ struct state {
 };
 
 static struct state *state;
-static char below[PATH_MAX];
+static char below[PATH_MAX], only[256];
 static int is_host, is_wanted, call_wanted = -1, error_wanted;
 static unsigned long at_wanted;
 static enum how { ONCE, EVER, THIRD, SHORT } how;
@@ -86,6 +87,8 @@ take_word(char *word)
 	*value++ = '\0';
 	if (!strcmp(word, "below"))
 		snprintf(below, sizeof below, "%s", value);
+	else if (!strcmp(word, "only"))
+		snprintf(only, sizeof only, "%s", value);
 	else if (!strcmp(word, "who"))
 		is_wanted = !strcmp(value, is_host ? "host" : "engine")
 		            || !strcmp(value, "both");
@@ -175,7 +178,7 @@ hits(enum call c, const char *path)
 		nanosleep(&t, NULL);
 		return 0;
 	}
-	if (!is_wanted || (int)c != call_wanted)
+	if (!is_wanted || (int)c != call_wanted || !strstr(path, only))
 		return 0;
 	n = atomic_fetch_add(&state->counted, 1) + 1;
 	if (n < at_wanted || (how == ONCE && n > at_wanted) || (how == SHORT && n > at_wanted + 1)

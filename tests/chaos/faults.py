@@ -264,6 +264,25 @@ class Faults(unittest.TestCase):
                         for number in ("ENOSPC", "EIO")
                         for at in self.places(count, count if LONG else 3)])
 
+    def test_what_is_only_for_speed_or_show(self):
+        """Caches, views, links, notes, what is printed: a run does without them."""
+        for call, number, only in (
+                ("create", "EIO", "/r/index"), ("write", "ENOSPC", "/r/index"),
+                ("create", "EROFS", "/s/cache/"), ("write", "EIO", "/s/cache/"),
+                ("rename", "EIO", "/topology.xml"), ("rename", "EACCES", "/graph.svg"),
+                ("link", "EIO", "/tasks/"),
+                ("rename", "EROFS", "/lock.holder"), ("create", "EIO", "/s/runs/"),
+                ("create", "EIO", "/attempt-1/"), ("copy", "EIO", "/attempt-1/")):
+            with self.subTest(call=call, only=only):
+                room = self.room()
+                case = Case("both", call, number, 1, "ever")
+                code, said = self.af2flow(room, False, case.spec() + " only=" + only)
+                self.assertGreater(self.state(room)[1], 0)
+                self.assertEqual(code, 3, said)
+                self.assertEqual(results_of(room + "/work"), self.clean["results"], said)
+                self.check_end(room, *self.af2flow(room, False))
+                shutil.rmtree(room)
+
     def test_slow_folders(self):
         room = self.room()
         code, said = self.af2flow(room, False, "delay=5")

@@ -58,5 +58,5 @@ def can_be_nobody():
     program = os.path.join(BUILD, "af2flow")
     try:
         return subprocess.run(["test", "-x", program], check=False, **AS_NOBODY).returncode == 0
-    except (PermissionError, subprocess.SubprocessError):
+    except (OSError, subprocess.SubprocessError):
         return False
