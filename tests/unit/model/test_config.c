@@ -109,11 +109,8 @@ test_layers(void **state)
 
 	plugins = xasprintf("/abs:%s/rel", f->folder);
 	write_text(f->folder, "af2flow/af2flow.ini",
-		   "[engine]\ngrace = 1m\ncapture = 1K\nmemory_limit = 0\n"
+		   "[engine]\ngrace = 1m\npause = 0s\ncapture = 1K\nmemory_limit = 0\n"
 		   "cgroups = 0\n[resources]\ncpus=2\nmemory=3G\n");
-	write_text(
-		f->folder, "af2flow/af2flow.ini",
-		"[engine]\ngrace = 1m\npause = 0s\ncapture = 1K\n[resources]\ncpus=2\nmemory=3G\n");
 	write_text(
 		f->folder, "x.ini",
 		"[engine]\ngrace = 2m\nplugin_path = /abs:rel\n[store]\npath = store\n"
