@@ -59,7 +59,8 @@ int store_attempt_dirs(struct store *s, int want_out, char **out_dir, char **wor
  * the race removes its own and *r is replaced by the winner's. Without out_dir: one
  * line in this engine's segment. Takes r over and hands back what stands in the
  * store; NULL with the error set (out of space, ...): nothing is half published,
- * out_dir may be left. */
+ * out_dir may be left. The same content may be published later if e->number says
+ * that the store was in the way; 0: something is wrong with the content. */
 struct result *store_publish(struct store *s, struct result *r, const char *out_dir,
 			     int sync, struct error *e);
 /* Write buffered records and the index's new lines (no sync) / and fdatasync both. */

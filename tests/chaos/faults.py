@@ -6,7 +6,7 @@ errno. The run must end by itself, with 0, 1 or 3, and say what went wrong with 
 What stands in the store then must be what an undisturbed run makes. An undisturbed `run` after that
 must give the results and the exit code of a run that was never disturbed, and leave nothing in tmp/.
 
-AF2_CHAOS=long makes thousands of cases instead of some dozens, AF2_CHAOS_SEED picks others.
+AF2_CHAOS=long makes more than two thousand cases instead of some dozens, AF2_CHAOS_SEED picks others.
 """
 
 import concurrent.futures
