@@ -17,7 +17,9 @@ base_sources = \
 	engine/base/error.h \
 	engine/base/fs.c \
 	engine/base/fs.h \
+	engine/base/fs_real.c \
 	engine/base/fs_remove.c \
+	engine/base/fs_trust.c \
 	engine/base/ini.c \
 	engine/base/ini.h \
 	engine/base/json.c \
@@ -33,6 +35,8 @@ base_sources = \
 	engine/base/mem.h \
 	engine/base/parse.c \
 	engine/base/path.c \
+	engine/base/secret.c \
+	engine/base/secret.h \
 	engine/base/str.c \
 	engine/base/str.h
 

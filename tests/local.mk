@@ -45,6 +45,8 @@ unit_tests = \
 	tests/unit/base/test_digest \
 	tests/unit/base/test_error \
 	tests/unit/base/test_fs \
+	tests/unit/base/test_fs_real \
+	tests/unit/base/test_fs_trust \
 	tests/unit/base/test_ini \
 	tests/unit/base/test_json \
 	tests/unit/base/test_log \
@@ -53,6 +55,7 @@ unit_tests = \
 	tests/unit/base/test_mem \
 	tests/unit/base/test_parse \
 	tests/unit/base/test_path \
+	tests/unit/base/test_secret \
 	tests/unit/base/test_str \
 	tests/unit/exec/test_local \
 	tests/unit/exec/test_local_bad \

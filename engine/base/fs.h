@@ -24,8 +24,9 @@ char *path_absolute(const char *base, const char *path);
  * character, at most 255 bytes? */
 int path_component_ok(const char *name);
 /* Newly allocated: `text` as one safe component: bytes outside [A-Za-z0-9._=,+@-]
- * become '_', longer than 200 bytes is cut; a changed or cut one gets "-" and 8 hex
- * digits of its hash, so that different texts stay different. */
+ * become '_', and so does a '.' or '-' at its start; longer than 200 bytes is cut; a
+ * changed or cut one gets "~" and 8 hex digits of its hash. No other has a '~', so
+ * different texts stay different. */
 char *path_component_from(const char *text);
 
 /* Make a folder and its parents, mode 0755. 0, or -1 with the error set. */
@@ -53,6 +54,23 @@ int fs_rename_noreplace(const char *from, const char *to);
 /* Absolute path of a program by PATH, caller frees, NULL if there is none. A name with
  * '/' is checked as it is. */
 char *fs_find_program(const char *name);
+
+/* open() of an absolute path that holds no symlink: any that was planted since is
+ * ELOOP (without openat2: the last component only). */
+int fs_open_real(const char *path, int flags, mode_t mode);
+/* Make the folders of such a path. 0 or -1 with errno. */
+int fs_mkdirs_real(const char *path);
+/* Rename what lies at `path`, a symlink itself, to PATH.damaged-XXXXXXXX, whose name the
+ * caller frees. NULL with errno. */
+char *fs_set_aside(const char *path);
+
+/* Is the owner root, this user, or the owner of the running program? */
+int fs_owner_is_trusted(const struct stat *st);
+/* Who else than those can write it, as "everybody can write it"; NULL: nobody. */
+const char *fs_untrusted(const struct stat *st);
+/* The same for a file and the folder that it lies in, symlinks followed. `what` is "the
+ * settings", say. -1 with the error and a hint set. */
+int fs_check_trust(const char *path, const char *what, struct error *e);
 
 /* What identifies a file's state without reading it. */
 struct stamp {

@@ -108,18 +108,19 @@ path_component_from(const char *text)
 	enum { MAX = 200 };
 	struct str out = {0};
 	size_t n = strlen(text);
-	int changed =
-		n > MAX || n == 0 || strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
+	int changed = n > MAX || n == 0;
 
 	for (size_t i = 0; i < n && i < MAX; i++) {
-		int ok = strchr(plain, text[i]) != NULL;
+		/* Hidden files are the engine's own, and a dash begins an option. */
+		int ok = strchr(plain, text[i]) != NULL &&
+			 (i > 0 || (text[i] != '.' && text[i] != '-'));
 
 		changed |= !ok;
 		str_addc(&out, ok ? text[i] : '_');
 	}
 	/* A CRC is the same on every machine and in every release. */
 	if (changed)
-		str_printf(&out, "-%08x", (unsigned)crc32c(text, n));
+		str_printf(&out, "~%08x", (unsigned)crc32c(text, n));
 	return str_take(&out);
 }
 

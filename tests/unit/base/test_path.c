@@ -96,7 +96,8 @@ test_component_from(void **state)
 {
 	static const char *const odd[] = {"",         ".",    "..",   "a/b",
 					  "a b",      "a_b/", "a\nb", "a*b",
-					  "\xc3\xa4", "a:b",  "/"};
+					  "\xc3\xa4", "a:b",  "/",  "-rf",
+					  ".a",       "...",  "a~b"};
 	enum { N = sizeof odd / sizeof *odd };
 	char *names[N], name[600], *a, *b;
 
@@ -112,8 +113,14 @@ test_component_from(void **state)
 	}
 	for (int i = 0; i < N; i++)
 		free(names[i]);
+	/* One that looks like a changed one is changed, too. */
+	a = path_component_from("a b");
+	b = path_component_from(a);
+	assert_string_not_equal(a, b);
+	free(a);
+	free(b);
 	/* The same in every release: it names folders. */
-	expect(path_component_from("a b"), "a_b-1c724a5e");
+	expect(path_component_from("a b"), "a_b~1c724a5e");
 	/* Long ones differ where they are cut off. */
 	memset(name, 'x', sizeof name);
 	name[500] = '\0';
