@@ -6,6 +6,12 @@
 
 #include "record/rundir.h"
 
+/* rundir_stands.c: the state of what was copied from `from` to `to`, from sizes and mtimes
+ * alone. -1 if something is missing or of another kind or size. */
+int published_state(const char *from, const char *to, int is_dir, uint64_t *state);
+/* Is it equal, byte by byte? */
+int published_equals(const char *from, const char *to);
+
 void rundir_published_free(struct rundir_published *p);
 /* Write a file unless it holds just that. */
 int write_if_differs(const char *path, const char *data, size_t len, struct error *e);

@@ -65,6 +65,8 @@ void segments_merge(struct store *s);
 /* Of an object, not from the index, checked. 1, 0, or -1: there, but it cannot be
  * read. */
 int object_lookup(struct store *s, const struct digest *key, struct result **out);
+/* Move one that the look-up complained of out of the way. 0, or -1 with errno. */
+int object_set_aside(struct store *s, const struct digest *key);
 /* Note it in the run's index. */
 void index_put(struct store *s, const struct result *r);
 
