@@ -142,6 +142,7 @@ system_tests = \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \
 	tests/system/run.bats \
+	tests/system/secrets.bats \
 	tests/system/semantics.bats
 
 #: tests/lint/*.py

@@ -46,6 +46,9 @@ pool_new(struct loop *l, const struct pool_config *c)
 	p->mark = xstrdup(c->mark ? c->mark : "");
 	p->config.host_program = p->host_program;
 	p->config.mark = p->mark;
+	for (size_t i = 0; c->hidden && i < c->hidden->count; i++)
+		words_add(&p->hidden, c->hidden->v[i]);
+	p->config.hidden = NULL;
 	raise_file_limit(p);
 	proc_subreaper();
 	proc_prompt();
@@ -76,6 +79,7 @@ pool_free(struct pool *p, double grace)
 	setrlimit(RLIMIT_NOFILE, &p->files);
 	free(p->host_program);
 	free(p->mark);
+	words_free(&p->hidden);
 	free(p->known);
 	free(p);
 }

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "base/str.h"
 #include "model/stage.h"
 
 struct pool;
@@ -120,6 +121,7 @@ struct pool_config {
 	const char *host_program; /* path of af2flow-host */
 	unsigned max_idle;        /* idle hosts kept at most; the oldest ends first */
 	const char *mark; /* environment mark AF2FLOW_RUN=mark for all descendants */
+	const struct words *hidden; /* variables that no descendant gets; NULL: none */
 	int bind; /* 0: topology is not this system: no binding, slots only told */
 	/* Bytes that no slot holds, asked when an attempt starts (its own slot is
 	 * taken): idle hosts that hold more are ended first. NULL: nobody counts. */

@@ -55,6 +55,7 @@ struct attempt {
 	attempt_news *news;
 	void *arg;
 	char *work_dir, *attempt_dir;
+	struct words secrets; /* not to be shown, whatever the host says */
 	double start, timeout, grace;
 	uint64_t capture, max_output, over; /* over: bytes found above max_output */
 	int end_class;                      /* AF2_CLASS_NONE, or why we end it */
@@ -81,12 +82,14 @@ struct prints {
 	struct loop_timer *timer;
 	int is_late;
 	char *problem;
+	struct words secrets;
 };
 
 struct pool {
 	struct loop *loop;
 	struct pool_config config;
 	char *host_program, *mark;
+	struct words hidden;
 	struct conn *conns;
 	struct attempt *swept; /* ended, waiting until nothing of theirs is left */
 	size_t open_attempts;
@@ -123,7 +126,8 @@ void conn_spare(struct conn *c, const char *work_dir);
  * `attempt_dir` ("" none) has them. Caller frees. */
 char *conn_obituary(const struct conn *c, const char *attempt_dir);
 /* What the dead host left unread in its pipes goes where it would have put it. */
-void conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit);
+void conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit,
+		      const struct words *secrets);
 
 /* --- local.c ---------------------------------------------------------------------- */
 /* A host for this task, warm or new. NULL with errno. */
@@ -164,6 +168,8 @@ void prints_free_all(struct pool *p);
 /* A RUN or FINGERPRINT frame. -1 if it is too large. */
 int task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
 	     const struct exec_spec *s);
+/* The values of the secret parameters among these. */
+void params_secrets(const struct exec_param *params, size_t count, struct words *out);
 /* Decode a RESULT payload that belongs to `serial`. Texts point into it; free
  * r->outputs. -1 if it is malformed. */
 int result_get(const char *payload, size_t size, unsigned serial,

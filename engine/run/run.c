@@ -16,6 +16,7 @@
 #include "exec/proc.h"
 #include "model/check.h"
 #include "model/expand.h"
+#include "record/own_file.h"
 #include "run/run_private.h"
 
 #define SYNC_EVERY 0.5 /* seconds between group commits of the journal */
@@ -44,8 +45,11 @@ open_records(struct run *r, struct error *e)
 	}
 	if (r->store && r->has_dir)
 		store_use_index(r->store, index);
-	if (rc == 0 && r->write && !(r->journal = journal_open(journal, e)))
-		rc = -1;
+	if (rc == 0 && r->write) {
+		r->journal_aside = own_clear(journal);
+		r->journal = journal_open(journal, e);
+		rc = r->journal ? 0 : -1;
+	}
 	free(store);
 	free(path);
 	free(journal);
@@ -305,6 +309,17 @@ free_memory(void *arg)
 	return resources_free_memory(sched_resources(r->sched));
 }
 
+/* Has the journal been emptied: tasks ran, and it knows of none? */
+static int
+history_is_lost(const struct run *r)
+{
+	char *tasks = path_join(r->dir.path, "tasks");
+	int lost = !r->history->runs && access(tasks, F_OK) == 0;
+
+	free(tasks);
+	return lost;
+}
+
 /* An engine that died together with its hosts may have left programs that still write. They bear
  * the run's mark; we hold its lock, so nobody else's do. */
 static void
@@ -312,9 +327,30 @@ end_leftovers(const struct run *r)
 {
 	char *mark = xasprintf("AF2FLOW_RUN=%s", r->dir.id);
 
-	if (r->history->runs && !r->history->ended)
+	if ((r->history->runs && !r->history->ended) || history_is_lost(r))
 		proc_end_marked(mark, LEFTOVER_WAIT);
 	free(mark);
+}
+
+/* Damage in the journal is told once: an event says up to where. */
+static void
+tell_damage(struct run *r)
+{
+	const struct history *h = r->history;
+	js *event;
+
+	if (h->damaged <= h->damage_told) {
+		if (history_is_lost(r) && !r->journal_aside)
+			log_warning("'%s/journal' was lost: attempts are numbered anew",
+			            r->dir.path);
+		return;
+	}
+	log_warning("'%s/journal': %zu line%s damaged or out of place: passed over",
+	            r->dir.path, h->damaged, h->damaged == 1 ? "" : "s");
+	event = js_object();
+	js_set_text(event, "event", "damage");
+	js_set_int(event, "lines", (int64_t)h->damaged);
+	run_event(r, event);
 }
 
 static int
@@ -324,14 +360,20 @@ open_engine(struct run *r, struct error *e)
 	                        .max_idle = r->machine->core_count,
 	                        .mark = r->dir.id, .bind = r->machine->this_system,
 	                        .free_memory = free_memory, .arg = r};
+	struct words hidden = {0};
 
 	r->history = history_read_own(r->dir.path, e);
 	if (!r->history || describe(r, r->machine->xml, e))
 		return -1;
+	journal_resume(r->journal, r->history->last_seq);
+	tell_damage(r);
 	end_leftovers(r);
 	r->loop = loop_new();
 	r->sched = sched_new(r->machine);
+	run_secret_variables(r, &hidden);
+	c.hidden = &hidden;
 	r->pool = pool_new(r->loop, &c);
+	words_free(&hidden);
 	if (!r->pool)
 		return error_set(e, "cannot start hosts: %s", c.host_program);
 	return 0;
