@@ -139,11 +139,13 @@ system_tests = \
 	tests/system/install.bats \
 	tests/system/leaks.bats \
 	tests/system/machine.bats \
+	tests/system/names.bats \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \
 	tests/system/run.bats \
 	tests/system/secrets.bats \
-	tests/system/semantics.bats
+	tests/system/semantics.bats \
+	tests/system/trust.bats
 
 #: tests/lint/*.py
 lint_tests = \
