@@ -134,6 +134,7 @@ fuzz_tests = \
 #: tests/system/*.bats
 system_tests = \
 	tests/system/bad_input.bats \
+	tests/system/damage.bats \
 	tests/system/demo.bats \
 	tests/system/failures.bats \
 	tests/system/install.bats \
@@ -142,6 +143,7 @@ system_tests = \
 	tests/system/names.bats \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \
+	tests/system/reruns.bats \
 	tests/system/run.bats \
 	tests/system/secrets.bats \
 	tests/system/semantics.bats \
