@@ -7,6 +7,7 @@ dist_man1_MANS += \
 dist_doc_DATA += \
 	docs/benchmarks.md \
 	docs/design.md \
+	docs/durability.md \
 	docs/plugins.md \
 	docs/workflows.md
 

@@ -130,6 +130,8 @@ record_sources = \
 	engine/record/history.h \
 	engine/record/journal.c \
 	engine/record/journal.h \
+	engine/record/journal_private.h \
+	engine/record/journal_read.c \
 	engine/record/json_scan.c \
 	engine/record/json_scan.h \
 	engine/record/key.c \
@@ -148,6 +150,8 @@ record_sources = \
 	engine/record/lines_each.c \
 	engine/record/lines_private.h \
 	engine/record/lines_write.c \
+	engine/record/own_file.c \
+	engine/record/own_file.h \
 	engine/record/result.c \
 	engine/record/result.h \
 	engine/record/result_private.h \
@@ -164,6 +168,7 @@ record_sources = \
 	engine/record/segment_write.c \
 	engine/record/segment_write.h \
 	engine/record/rundir_waiting.c \
+	engine/record/rundir_stands.c \
 	engine/record/store.c \
 	engine/record/store.h \
 	engine/record/store_database.c \

@@ -14,7 +14,8 @@
  *     ${cpus} ${gpus} ${memory}  the slot; memory in bytes, 0 if none is reserved.
  *     $${          a literal "${".
  * So a value never splits, and no shell sees it. The values of "env.NAME" know the same
- * names. The program runs in the work directory, where `files` are linked by base name.
+ * names, those of "secret.NAME" are taken as they are. The program runs in the work
+ * directory, where `files` are linked by base name.
  *
  * Thousands of tiny tasks go through here: nothing is asked of the system but what the
  * task itself names.
@@ -302,6 +303,11 @@ static const af2_param params[] = {
 	{.name = "env.*",
 	 .type = AF2_STRING,
 	 .doc = "environment variable of the program"},
+	{.name = "secret.*",
+	 .type = AF2_STRING,
+	 .flags = AF2_PARAM_SECRET,
+	 .doc = "environment variable of the program with a value that is kept secret: "
+		"env:NAME or file:PATH"},
 	{.name = "ok_exit",
 	 .type = AF2_STRING,
 	 .default_value = "0",

@@ -25,7 +25,7 @@ struct command {
 /* Put argv together from the parameter `argv`; outputs must have been declared. 0 or -1
  * with the fault set. */
 int command_build_argv(struct command *c);
-/* The same for the environment, from "env.*". */
+/* The same for the environment, from "env.*" and "secret.*". */
 int command_build_env(struct command *c);
 
 #endif

@@ -139,25 +139,37 @@ command_build_argv(struct command *c)
 	return rc;
 }
 
+/* "NAME=value" for each parameter that begins with `prefix`. */
+static int
+add_variables(struct command *c, struct text *entry, const char *prefix, int is_plain)
+{
+	const char *name, *value;
+	int rc = 0;
+	for (size_t i = 0; rc == 0; i++) {
+		if (!c->host->param_each(c->task, prefix, i, &name, &value))
+			break;
+		text_clear(entry);
+		text_add_string(entry, name);
+		text_add_char(entry, '=');
+		if (!*name || strchr(name, '='))
+			rc = permanent(c, "'%s%s' is no name of a variable", prefix,
+				       name);
+		if (rc == 0)
+			rc = is_plain ? text_add_string(entry, value)
+				      : substitute(c, entry, value);
+		if (rc == 0 && words_add(&c->env, entry->data) != 0)
+			rc = fault_memory(c->fault, "putting a command together");
+	}
+	return rc;
+}
+
 int
 command_build_env(struct command *c)
 {
 	struct text entry = {0};
-	const char *name, *value;
-	int rc = 0;
-	for (size_t i = 0; rc == 0; i++) {
-		if (!c->host->param_each(c->task, "env.", i, &name, &value))
-			break;
-		text_clear(&entry);
-		text_add_string(&entry, name);
-		text_add_char(&entry, '=');
-		if (!*name || strchr(name, '='))
-			rc = permanent(c, "'env.%s' is no name of a variable", name);
-		if (rc == 0)
-			rc = substitute(c, &entry, value);
-		if (rc == 0 && words_add(&c->env, entry.data) != 0)
-			rc = fault_memory(c->fault, "putting a command together");
-	}
+	int rc = add_variables(c, &entry, "env.", 0);
+	if (rc == 0)
+		rc = add_variables(c, &entry, "secret.", 1);
 	text_free(&entry);
 	return rc;
 }

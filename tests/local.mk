@@ -157,6 +157,7 @@ fuzz_tests = \
 #: tests/system/*.bats
 system_tests = \
 	tests/system/bad_input.bats \
+	tests/system/damage.bats \
 	tests/system/demo.bats \
 	tests/system/explain.bats \
 	tests/system/failures.bats \
@@ -168,11 +169,16 @@ system_tests = \
 	tests/system/plan.bats \
 	tests/system/memory.bats \
 	tests/system/outputs.bats \
+	tests/system/names.bats \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \
+	tests/system/reruns.bats \
 	tests/system/run.bats \
 	tests/system/semantics.bats \
 	tests/system/store.bats
+	tests/system/secrets.bats \
+	tests/system/semantics.bats \
+	tests/system/trust.bats
 
 #: tests/lint/*.py
 lint_tests = \

@@ -64,8 +64,8 @@ char *fs_find_program(const char *name);
 /* open() of an absolute path that holds no symlink: any that was planted since is
  * ELOOP (without openat2: the last component only). */
 int fs_open_real(const char *path, int flags, mode_t mode);
-/* Make the folders of such a path. 0 or -1 with errno. */
-int fs_mkdirs_real(const char *path);
+/* Make the folders of such a path, at most the last `most` of them. 0 or -1 with errno. */
+int fs_mkdirs_real(const char *path, unsigned most);
 /* Rename what lies at `path`, a symlink itself, to PATH.damaged-XXXXXXXX, whose name the
  * caller frees. NULL with errno. */
 char *fs_set_aside(const char *path);

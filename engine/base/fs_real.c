@@ -35,17 +35,29 @@ fs_open_real(const char *path, int flags, mode_t mode)
 	return (int)fd;
 }
 
+/* Names between slashes. */
+static unsigned
+depth_of(const char *path)
+{
+	unsigned n = 0;
+
+	for (const char *p = path; *p; p++)
+		n += *p != '/' && (p == path || p[-1] == '/');
+	return n;
+}
+
 int
-fs_mkdirs_real(const char *path)
+fs_mkdirs_real(const char *path, unsigned most)
 {
 	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	char *copy = xstrdup(path), *save = NULL;
 	int fd = open("/", flags), next, saved;
+	unsigned left = depth_of(path);
 
 	for (char *name = strtok_r(copy, "/", &save); name && fd >= 0;
-	     name = strtok_r(NULL, "/", &save)) {
+	     name = strtok_r(NULL, "/", &save), left--) {
 		next = openat(fd, name, flags);
-		if (next < 0 && errno == ENOENT &&
+		if (next < 0 && errno == ENOENT && left <= most &&
 		    (mkdirat(fd, name, 0755) == 0 || errno == EEXIST))
 			next = openat(fd, name, flags);
 		saved = errno;

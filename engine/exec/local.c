@@ -49,6 +49,9 @@ pool_new(struct loop *l, const struct pool_config *c)
 	if (c->notes)
 		p->notes = host_notes_new(c->notes, c->place);
 	oom_open(&p->oom, "");
+	for (size_t i = 0; c->hidden && i < c->hidden->count; i++)
+		words_add(&p->hidden, c->hidden->v[i]);
+	p->config.hidden = NULL;
 	raise_file_limit(p);
 	proc_subreaper();
 	proc_prompt();
@@ -84,6 +87,7 @@ pool_free(struct pool *p, double grace)
 	free(p->group_home);
 	free(p->host_program);
 	free(p->mark);
+	words_free(&p->hidden);
 	free(p->known);
 	free(p);
 }

@@ -20,6 +20,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/loop.h"
+#include "base/str.h"
 #include "model/stage.h"
 
 struct pool;
@@ -129,6 +130,7 @@ struct pool_config {
 	                    * are; NULL: none */
 	const char *place; /* folder that all work directories lie in, for them */
 	int groups;        /* give each host a cgroup, where that is allowed */
+	const struct words *hidden; /* variables that no descendant gets; NULL: none */
 	int bind; /* 0: topology is not this system: no binding, slots only told */
 	/* Bytes that no slot holds, asked when an attempt starts (its own slot is
 	 * taken): idle hosts that hold more are ended first. NULL: nobody counts. */

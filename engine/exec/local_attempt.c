@@ -9,6 +9,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "exec/local_private.h"
 
 /* Seconds: the host of a failed task may take to tear down; what is over a limit, and may
@@ -92,6 +93,7 @@ pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done,
 	a->timeout = spec->timeout;
 	a->grace = spec->grace;
 	a->capture = spec->capture;
+	params_secrets(spec->params, spec->param_count, &a->secrets);
 	a->max_output = spec->max_output;
 	a->memory = spec->slot.memory;
 	a->status = -1;
@@ -191,6 +193,14 @@ has_file(const char *dir, const char *name)
 	return rc;
 }
 
+/* The texts point into a buffer of ours. */
+static void
+mask(const struct words *secrets, const char *text)
+{
+	if (text && secrets->count)
+		secret_mask(secrets, (char *)(uintptr_t)text, strlen(text));
+}
+
 void
 attempt_deliver(struct attempt *a)
 {
@@ -202,6 +212,9 @@ attempt_deliver(struct attempt *a)
 	if (a->answer.len) {
 		/* It was checked when it came. */
 		result_get(a->answer.s, a->answer.len, a->serial, &r);
+		mask(&a->secrets, r.message);
+		mask(&a->secrets, r.values);
+		mask(&a->secrets, r.measures);
 	} else {
 		r.seconds = loop_now() - a->start;
 		r.captured = *a->attempt_dir && (has_file(a->attempt_dir, "stdout") ||
@@ -232,6 +245,7 @@ attempt_deliver(struct attempt *a)
 	free(a->problem);
 	free(a->work_dir);
 	free(a->attempt_dir);
+	words_free(&a->secrets);
 	str_free(&a->answer);
 	str_free(&a->held);
 	free(a);
@@ -258,8 +272,9 @@ on_timer(void *arg)
 void
 attempt_bury(struct conn *c, struct attempt *a)
 {
-	conn_save_output(c, a->attempt_dir, a->capture);
+	conn_save_output(c, a->attempt_dir, a->capture, &a->secrets);
 	a->problem = conn_obituary(c, a->attempt_dir);
+	mask(&a->secrets, a->problem);
 	a->problem_class = AF2_CLASS_PLUGIN_CRASH;
 	a->status = WIFEXITED(c->status) ? WEXITSTATUS(c->status) : -1;
 	a->signal = WIFSIGNALED(c->status) ? WTERMSIG(c->status) : 0;
@@ -318,6 +333,8 @@ take_news(struct conn *c, unsigned type, struct reader *r)
 
 	if (!reader_done(r) || level > AF2_WARN || !(fraction >= -1 && fraction <= 1))
 		return -1;
+	if (a)
+		mask(&a->secrets, text);
 	if (a && a->news && !a->answer.len)
 		a->news(a->arg, fraction, level, text);
 	return 0;

@@ -67,18 +67,27 @@ spawn_host(const struct pool *p, const char *gpu_ids, char *group, int null, int
 	char *argv[] = {p->host_program, (char[]){"--serve"}, group, NULL};
 	char *cuda = xasprintf("CUDA_VISIBLE_DEVICES=%s", gpu_ids);
 	char *mark = xasprintf("AF2FLOW_RUN=%s", p->mark);
-	const char *extra[] = {cuda, mark, "CUDA_DEVICE_ORDER=PCI_BUS_ID", NULL};
-	char **env = proc_environ(extra);
+	const size_t own = 3, hidden = p->hidden.count;
+	const char **extra = xcalloc(own + hidden + 1, sizeof(*extra));
+	char **env;
 	/* TERM, not KILL: a host whose engine died ends its descendants first. */
 	struct proc_spec spec = {.path = p->host_program,
 				 .argv = argv,
-				 .env = env,
 				 .fds = fds,
 				 .fd_count = 6,
 				 .death_signal = SIGTERM};
-	pid_t pid = proc_spawn(&spec);
-	int saved = errno;
+	pid_t pid;
+	int saved;
 
+	extra[0] = cuda;
+	extra[1] = mark;
+	extra[2] = "CUDA_DEVICE_ORDER=PCI_BUS_ID";
+	for (size_t i = 0; i < hidden; i++)
+		extra[own + i] = p->hidden.v[i];
+	spec.env = env = proc_environ(extra);
+	pid = proc_spawn(&spec);
+	saved = errno;
+	free(extra);
 	free(env);
 	free(cuda);
 	free(mark);

@@ -10,6 +10,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "exec/local_private.h"
 #include "exec/proc.h"
 
@@ -30,7 +31,8 @@ note_full(const char *attempt_dir, const char *name, uint64_t limit)
 }
 
 void
-conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit)
+conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit,
+		 const struct words *secrets)
 {
 	for (int i = 0; i < 2 && *attempt_dir; i++) {
 		char buf[65536], *path = NULL;
@@ -46,12 +48,14 @@ conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit)
 			n = read(i ? c->err_read : c->out_read, buf, sizeof(buf));
 			if (n <= 0)
 				break;
-			if (!path && fs_mkdirs_below(attempt_dir, PROTO_ATTEMPT_DEPTH,
-						     NULL) == 0) {
+			secret_mask(secrets, buf, (size_t)n);
+			if (!path &&
+			    fs_mkdirs_real(attempt_dir, PROTO_ATTEMPT_DEPTH) == 0) {
 				path = path_join(attempt_dir, i ? "stderr" : "stdout");
-				file = open(path,
-					    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-					    0644);
+				file = fs_open_real(path,
+						    O_WRONLY | O_CREAT | O_APPEND |
+							    O_NONBLOCK,
+						    0644);
 			}
 			if (file < 0 || fstat(file, &st) < 0)
 				break;
@@ -80,7 +84,7 @@ static char *
 last_words(const char *attempt_dir)
 {
 	char buf[512] = "", *path = path_join(attempt_dir, "stderr"), *line;
-	int fd = *attempt_dir ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int fd = *attempt_dir ? fs_open_real(path, O_RDONLY | O_NONBLOCK, 0) : -1;
 	ssize_t n = 0;
 	off_t size;
 

@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "exec/local_private.h"
 
 /* Seconds that tools may take to tell their versions. */
@@ -21,6 +22,7 @@ prints_free(struct prints *q)
 	free(q->id);
 	free(q->work_dir);
 	free(q->problem);
+	words_free(&q->secrets);
 	free(q);
 }
 
@@ -144,6 +146,7 @@ pool_fingerprint(struct pool *p, const struct stage *s, const struct exec_param 
 	q->serial = ++p->serial;
 	q->done = done;
 	q->arg = arg;
+	params_secrets(params, param_count, &q->secrets);
 	task_put(&q->frame, PROTO_FINGERPRINT, q->serial, 0, &spec);
 	while (*at)
 		at = &(*at)->next;
@@ -172,6 +175,11 @@ prints_frame(struct conn *c, struct reader *r)
 	if (!reader_done(r)) {
 		free(files);
 		return -1;
+	}
+	/* They point into the frame. What it says enters keys and a cache. */
+	if (q->secrets.count) {
+		secret_mask(&q->secrets, (char *)(uintptr_t)text, strlen(text));
+		secret_mask(&q->secrets, (char *)(uintptr_t)problem, strlen(problem));
 	}
 	c->prints = NULL;
 	if (c->state == CONN_BUSY)

@@ -59,6 +59,7 @@ struct attempt {
 	attempt_news *news;
 	void *arg;
 	char *work_dir, *attempt_dir;
+	struct words secrets; /* not to be shown, whatever the host says */
 	double start, timeout, grace;
 	uint64_t capture, max_output, over; /* over: bytes found above a limit */
 	uint64_t memory;    /* of its slot */
@@ -88,12 +89,14 @@ struct prints {
 	struct loop_timer *timer;
 	int is_late;
 	char *problem;
+	struct words secrets;
 };
 
 struct pool {
 	struct loop *loop;
 	struct pool_config config;
 	char *host_program, *mark;
+	struct words hidden;
 	struct conn *conns;
 	struct attempt *swept; /* ended, waiting until nothing of theirs is left */
 	size_t open_attempts;
@@ -135,7 +138,8 @@ void conn_spare(struct conn *c, const char *work_dir);
  * `attempt_dir` ("" none) has them. Caller frees. */
 char *conn_obituary(const struct conn *c, const char *attempt_dir);
 /* What the dead host left unread in its pipes goes where it would have put it. */
-void conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit);
+void conn_save_output(const struct conn *c, const char *attempt_dir, uint64_t limit,
+		      const struct words *secrets);
 
 /* --- local_group.c ------------------------------------------------------------------ */
 /* A cgroup for a new host; NULL: there are none here. Caller frees. */
@@ -195,6 +199,8 @@ void prints_free_all(struct pool *p);
 /* A RUN or FINGERPRINT frame. -1 if it is too large. */
 int task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
 	     const struct exec_spec *s);
+/* The values of the secret parameters among these. */
+void params_secrets(const struct exec_param *params, size_t count, struct words *out);
 /* Decode a RESULT payload that belongs to `serial`. Texts point into it; free
  * r->outputs. -1 if it is malformed. */
 int result_get(const char *payload, size_t size, unsigned serial,

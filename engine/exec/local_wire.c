@@ -7,6 +7,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include "exec/local_private.h"
 
 static void
@@ -69,6 +70,14 @@ task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
 	return proto_end(out, at);
 }
 
+void
+params_secrets(const struct exec_param *params, size_t count, struct words *out)
+{
+	for (size_t i = 0; i < count; i++)
+		if (params[i].flags & AF2_PARAM_SECRET)
+			secret_add(out, params[i].value);
+}
+
 static void
 get_output(struct reader *r, struct exec_output *o)
 {
@@ -83,8 +92,9 @@ get_output(struct reader *r, struct exec_output *o)
 		memcpy(o->digest.b, digest, sizeof(o->digest.b));
 	o->size = get_u64(r);
 	o->is_dir = get_u32(r) != 0;
-	/* It becomes a path of the store. */
-	if (!path_component_ok(o->file))
+	/* It becomes a path of the store, where result.json is the store's own. */
+	if (!path_component_ok(o->file) || !is_clean_utf8(o->file, strlen(o->file)) ||
+	    strcmp(o->file, "result.json") == 0)
 		r->bad = 1;
 }
 

@@ -5,8 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,37 +29,6 @@ struct registry {
 	int cache_open;
 };
 
-/* --- who may write ------------------------------------------------------------------------- */
-
-/* Is a group only this user's own, as where everybody has a group of the same name? */
-static int
-group_is_private(gid_t gid)
-{
-	const struct passwd *user = getpwuid(geteuid());
-	const struct group *g = user ? getgrgid(gid) : NULL;
-
-	if (!g || gid != user->pw_gid || strcmp(g->gr_name, user->pw_name) != 0)
-		return 0;
-	for (char **m = g->gr_mem; *m; m++)
-		if (strcmp(*m, user->pw_name) != 0)
-			return 0;
-	return 1;
-}
-
-/* Why code from here is not to be trusted, or NULL. A plugin runs with the user's rights, so
- * nobody but root and the user may be able to put it there. */
-static const char *
-untrusted(const struct stat *st)
-{
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return "it belongs to another user";
-	if (st->st_mode & S_IWOTH)
-		return "everybody can write it";
-	if ((st->st_mode & S_IWGRP) && st->st_gid != 0 && !group_is_private(st->st_gid))
-		return "its group can write it";
-	return NULL;
-}
-
 /* --- listing ------------------------------------------------------------------------------- */
 
 static void
@@ -80,8 +47,8 @@ add_file(struct registry *r, const char *dir, const char *name)
 		f->problem = xasprintf("cannot read: %s", strerror(errno));
 	else if (!S_ISREG(st.st_mode))
 		f->problem = xstrdup("not a regular file");
-	else if ((why = untrusted(&st)))
-		f->problem = xasprintf("not loaded: %s", why);
+	else if ((why = fs_untrusted(&st)))
+		f->problem = xasprintf("not loaded: %s (chmod go-w, if it is yours)", why);
 	f->known = f->problem != NULL;
 }
 
@@ -105,9 +72,10 @@ seen_before(const struct words *dirs, size_t count, const struct stat *st)
 }
 
 static int
-refuse_folder(struct diags *diags, const char *dir, int explicit, const char *why)
+refuse_folder(struct diags *diags, const char *dir, int explicit, const char *why,
+              const char *hint)
 {
-	return diags_add(diags, explicit ? SEV_ERROR : SEV_WARNING, "", 0, NULL, NULL,
+	return diags_add(diags, explicit ? SEV_ERROR : SEV_WARNING, "", 0, NULL, hint,
 	                 "cannot use plugin folder '%s': %s", dir, why);
 }
 
@@ -123,13 +91,14 @@ add_folder(struct registry *r, const struct words *dirs, size_t i, int explicit,
 
 	if (stat(dir, &st) < 0) {
 		if (explicit || errno != ENOENT)
-			refuse_folder(diags, dir, explicit, strerror(errno));
+			refuse_folder(diags, dir, explicit, strerror(errno), NULL);
 	} else if (seen_before(dirs, i, &st)) {
 		/* the first mention decides its place */
-	} else if ((why = untrusted(&st))) {
-		refuse_folder(diags, dir, explicit, why);
+	} else if ((why = fs_untrusted(&st))) {
+		refuse_folder(diags, dir, explicit, why,
+		              "chmod go-w, if what it holds is yours");
 	} else if ((n = scandir(dir, &names, is_plugin, alphasort)) < 0) {
-		refuse_folder(diags, dir, explicit, strerror(errno));
+		refuse_folder(diags, dir, explicit, strerror(errno), NULL);
 	}
 	for (int k = 0; k < n; k++) {
 		add_file(r, dir, names[k]->d_name);

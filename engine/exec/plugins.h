@@ -25,7 +25,7 @@ struct registry_entry {
 
 /* Folders in order of precedence; missing ones are skipped, but those of `explicit_count` first
  * ones (--plugin-dir) are errors. Nothing is scanned before it is needed. Folders or plugins
- * that others than root or the user can write are refused with a word. */
+ * that others can write (fs_untrusted) are refused with a word. */
 struct registry *registry_open(const struct words *dirs, size_t explicit_count,
                                const char *host_program, struct diags *diags);
 void registry_free(struct registry *r);

@@ -120,13 +120,14 @@ proc_environ(const char *const *extra)
 		size_t len = strcspn(environ[i], "="), k = 0;
 
 		while (k < m && !(strncmp(environ[i], extra[k], len) == 0 &&
-				  extra[k][len] == '='))
+				  (extra[k][len] == '=' || !extra[k][len])))
 			k++;
 		if (k == m)
 			env[count++] = environ[i];
 	}
 	for (size_t k = 0; k < m; k++)
-		env[count++] = (char *)(uintptr_t)extra[k];
+		if (strchr(extra[k], '='))
+			env[count++] = (char *)(uintptr_t)extra[k];
 	return env;
 }
 

@@ -67,7 +67,7 @@ size_t proc_sweep(int (*keep)(void *arg, pid_t child), void *arg, double patienc
 /* Has a process `mark` ("NAME=value") in its environment? A zombie has none. */
 int proc_has_mark(pid_t pid, const char *mark);
 /* The environment of this process with `extra` ("NAME=value"..., NULL-terminated,
- * may be NULL) in place of its namesakes. Free the array, not the texts, which are
+ * may be NULL) in place of its namesakes; "NAME" takes one out. Free the array, not the texts, which are
  * borrowed. */
 char **proc_environ(const char *const *extra);
 /* Be the one whom orphaned descendants fall to. 0 or -1 with errno. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/secret.h"
 #include "exec/proc.h"
 #include "host/host.h"
 
@@ -40,11 +41,13 @@ capture_init(struct capture *c, int out_read, int err_read)
 }
 
 void
-capture_begin(struct capture *c, const char *dir, uint64_t limit)
+capture_begin(struct capture *c, const char *dir, uint64_t limit,
+	      const struct words *secrets)
 {
 	pthread_mutex_lock(&c->lock);
 	c->dir = xstrdup(dir);
 	c->limit = limit;
+	c->secrets = secrets;
 	c->has_files = c->told = 0;
 	for (int i = 0; i < 2; i++) {
 		c->streams[i].kept = c->streams[i].total = 0;
@@ -67,18 +70,19 @@ tell_loss(struct capture *c, const struct stream *s)
 	host_log(host_self(), AF2_WARN, text);
 }
 
+/* No symlink is followed: somebody else may be able to write the folders of the run. */
 static void
 open_file(struct capture *c, struct stream *s)
 {
-	int fd, flags = O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC;
+	int fd, flags = O_RDWR | O_CREAT | O_TRUNC | O_NONBLOCK;
 	char *path;
 
 	if (!*c->dir)
 		return;
 	path = path_join(c->dir, s->name);
-	if ((fd = open(path, flags, 0644)) < 0 && errno == ENOENT &&
-	    fs_mkdirs_below(c->dir, PROTO_ATTEMPT_DEPTH, NULL) == 0)
-		fd = open(path, flags, 0644);
+	if ((fd = fs_open_real(path, flags, 0644)) < 0 && errno == ENOENT &&
+	    fs_mkdirs_real(c->dir, PROTO_ATTEMPT_DEPTH) == 0)
+		fd = fs_open_real(path, flags, 0644);
 	free(path);
 	if (fd < 0) {
 		tell_loss(c, s);
@@ -104,6 +108,25 @@ add_tail(struct stream *s, const char *p, size_t n)
 	}
 	memcpy(s->tail + s->tail_len, p, n);
 	s->tail_len += n;
+}
+
+/* Make secrets unreadable in the file from `before` on, and where one began a little
+ * earlier. */
+static void
+mask_file(const struct capture *c, const struct stream *s, uint64_t before)
+{
+	size_t back = c->secrets ? secret_longest(c->secrets) : 0, n;
+	uint64_t from = before > back ? before - back : 0;
+	char *text;
+
+	if (back == 0 || s->kept <= from)
+		return;
+	n = (size_t)(s->kept - from);
+	text = xmalloc(n);
+	if (pread(s->file, text, n, (off_t)from) == (ssize_t)n &&
+	    secret_mask(c->secrets, text, n) > 0)
+		(void)!pwrite(s->file, text, n, (off_t)from);
+	free(text);
 }
 
 static int
@@ -135,6 +158,7 @@ keep(struct capture *c, struct stream *s)
 		return -1;
 	s->kept += (uint64_t)n;
 	s->total += (uint64_t)n;
+	mask_file(c, s, s->kept - (uint64_t)n);
 	m = n < (ssize_t)sizeof(end) ? n : (ssize_t)sizeof(end);
 	m = pread(s->file, end, (size_t)m, (off_t)s->kept - m);
 	if (m > 0)
@@ -152,15 +176,19 @@ take(struct capture *c, struct stream *s)
 
 	if (n <= 0 || !c->dir)
 		return n;
+	if (c->secrets)
+		secret_mask(c->secrets, buf, (size_t)n);
 	add_tail(s, buf, (size_t)n);
 	s->total += (uint64_t)n;
 	if (room > (uint64_t)n)
 		room = (uint64_t)n;
 	if (room > 0 && s->file >= 0) {
-		if (fs_write_all(s->file, buf, (size_t)room) == 0)
+		if (fs_write_all(s->file, buf, (size_t)room) == 0) {
 			s->kept += room;
-		else
+			mask_file(c, s, s->kept - room);
+		} else {
 			tell_loss(c, s);
+		}
 	}
 	return n;
 }
@@ -209,6 +237,7 @@ capture_end(struct capture *c)
 	}
 	free(c->dir);
 	c->dir = NULL;
+	c->secrets = NULL;
 	has_files = c->has_files;
 	pthread_mutex_unlock(&c->lock);
 	return has_files;

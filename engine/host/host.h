@@ -54,6 +54,7 @@ struct capture {
 	struct stream streams[2];
 	char *dir; /* NULL: no attempt runs, drop what comes */
 	uint64_t limit;
+	const struct words *secrets; /* of the attempt: made unreadable; or NULL */
 	int has_files;
 	int told; /* that not all could be kept */
 };
@@ -105,6 +106,7 @@ struct af2_task {
 	const char *plugin_path, *node, *label;
 	struct param *params;
 	size_t param_count;
+	struct words secrets; /* values of secret parameters (base/secret.h) */
 	struct input_port *inputs;
 	size_t input_count;
 	struct output_port *ports;
@@ -278,7 +280,9 @@ enum talk worker_receive(const af2_process *p, js **reply, struct error *e);
 
 /* --- capture.c -------------------------------------------------------------------- */
 void capture_init(struct capture *c, int out_read, int err_read);
-void capture_begin(struct capture *c, const char *dir, uint64_t limit);
+/* `secrets` is borrowed until capture_end. */
+void capture_begin(struct capture *c, const char *dir, uint64_t limit,
+		   const struct words *secrets);
 void capture_drain(struct capture *c);
 /* Drain, write closing lines, close. 1 if there are files. */
 int capture_end(struct capture *c);

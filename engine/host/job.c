@@ -235,7 +235,7 @@ run_task(struct host *h, af2_task *t)
 	size_t at;
 	int captured;
 
-	capture_begin(&h->capture, t->attempt_dir, t->capture);
+	capture_begin(&h->capture, t->attempt_dir, t->capture, &t->secrets);
 	memory_begin(t);
 	set_watch(h, t);
 	atomic_store(&h->log_lines, 0);
@@ -290,7 +290,7 @@ run_prints(struct host *h, af2_task *t)
 	struct str frame = {0}, text = {0};
 	size_t at;
 
-	capture_begin(&h->capture, t->attempt_dir, t->capture);
+	capture_begin(&h->capture, t->attempt_dir, t->capture, &t->secrets);
 	load(h, t, &v);
 	send_phase(h, PHASE_RUN);
 	if (v.outcome == AF2_OK && h->plugin.fingerprint)

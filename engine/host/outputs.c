@@ -53,6 +53,13 @@ find_output(af2_task *t, const struct output_port *port, const char *element,
 	return NULL;
 }
 
+/* It becomes a name in the store, in records (JSON) and on terminals. */
+static int
+name_ok(const char *name)
+{
+	return path_component_ok(name) && is_clean_utf8(name, strlen(name));
+}
+
 const char *
 service_output(af2_task *t, const char *port, const char *element, const char *file)
 {
@@ -68,11 +75,11 @@ service_output(af2_task *t, const char *port, const char *element, const char *f
 				  is_list ? "a list output needs element names"
 					  : "no list, yet given element",
 				  element ? element : "");
-	if (element && !path_component_ok(element))
+	if (element && !name_ok(element))
 		return bad_output(t, port, "not a name of an element:", element);
 	if (!file)
 		file = element ? element : port;
-	if (!path_component_ok(file))
+	if (!name_ok(file) || strcmp(file, "result.json") == 0)
 		return bad_output(t, port, "not a file name:", file);
 	o = find_output(t, p, element ? element : "", file, &clash);
 	if (o)
@@ -97,22 +104,24 @@ service_output(af2_task *t, const char *port, const char *element, const char *f
 
 /* --- finishing -------------------------------------------------------------------- */
 
-/* Does a relative link target, seen from `depth` folders below the root, stay
- * inside? */
+/* Does a relative link target, seen from `depth` folders below the root, stay inside?
+ * Behind a name no ".." is allowed: the name may be a symlink itself. */
 static int
 link_stays_inside(const char *target, int depth)
 {
+	int named = 0;
+
 	if (*target == '/')
 		return 0;
 	while (*target) {
 		size_t n = strcspn(target, "/");
 
-		if (n == 2 && target[0] == '.' && target[1] == '.')
-			depth--;
-		else if (n > 0 && !(n == 1 && target[0] == '.'))
-			depth++;
-		if (depth < 0)
-			return 0;
+		if (n == 2 && target[0] == '.' && target[1] == '.') {
+			if (named || --depth < 0)
+				return 0;
+		} else if (n > 0 && !(n == 1 && target[0] == '.')) {
+			named = 1;
+		}
 		target += n + (target[n] == '/');
 	}
 	return 1;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "host/host.h"
 
 /* --- decoding --------------------------------------------------------------------- */
@@ -22,6 +23,8 @@ get_params(af2_task *t, struct reader *r)
 		p->value = get_text(r);
 		p->flags = get_u32(r);
 		p->number = strtod(p->value, NULL);
+		if (p->flags & AF2_PARAM_SECRET)
+			secret_add(&t->secrets, p->value);
 	}
 }
 
@@ -122,6 +125,7 @@ task_free(af2_task *t)
 			js_free(t->inputs[i].items[k].parsed);
 	js_free(t->values);
 	js_free(t->measures);
+	words_free(&t->secrets);
 	words_free(&t->prints);
 	words_free(&t->print_files);
 	free(t->outputs);

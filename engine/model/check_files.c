@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/secret.h"
 #include "base/str.h"
 
 static int
@@ -166,10 +167,22 @@ computes_outputs(const struct stage *s)
 	return 0;
 }
 
+/* Can it be had? */
+static int
+check_secret(const char *reference, struct error *e)
+{
+	char *value = secret_read(reference, e);
+
+	free(value);
+	return value ? 0 : -1;
+}
+
 int
 check_value(const struct wf_node *n, const struct stage_param *def, const char *value,
 	    struct error *e)
 {
+	if (def->flags & AF2_PARAM_SECRET)
+		return check_secret(value, e);
 	switch (def->type) {
 	case AF2_FILE:
 		return check_file(value, "file", e);

@@ -216,13 +216,25 @@ on_key(void *arg, const char *file, int line, const char *section, const char *n
 
 /* --- files ------------------------------------------------------------------------ */
 
+/* Settings say which code runs and which results are believed: not everybody's. */
+static void
+read_trusted(struct config *c, const char *path, struct diags *diags)
+{
+	struct error e = {0};
+
+	if (access(path, R_OK) == 0 && fs_check_trust(path, "the settings", &e) < 0)
+		diags_add(diags, SEV_ERROR, "", 0, NULL, e.hint, "%s", e.text);
+	else
+		ini_read(path, on_key, c, diags);
+}
+
 /* A file that nobody asked for may be absent; one that cannot be looked at is an
  * error. */
 static void
 read_if_there(struct config *c, const char *path, struct diags *diags)
 {
 	if (access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))
-		ini_read(path, on_key, c, diags);
+		read_trusted(c, path, diags);
 }
 
 static char *
@@ -255,7 +267,7 @@ config_load(struct config *c, const char *extra, struct diags *diags)
 	if (user)
 		read_if_there(c, user, diags);
 	if (extra)
-		ini_read(extra, on_key, c, diags);
+		read_trusted(c, extra, diags);
 	free(user);
 	return (int)(diags->errors - errors);
 }

@@ -228,6 +228,27 @@ full_pattern(const char *base, const char *pattern, size_t *skip)
 	return str_take(&out);
 }
 
+/* A branch's name stands in labels, which are lines of text. */
+static void
+check_names(struct expand *x, const struct wf_var *v)
+{
+	for (size_t i = 0; i < v->names.count; i++) {
+		const char *name = v->names.v[i];
+		char *shown;
+
+		if (is_clean_utf8(name, strlen(name)) && !strpbrk(name, "\n\t"))
+			continue;
+		shown = xstrdup(name);
+		for (char *p = shown; *p; p++)
+			if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
+				*p = '?';
+		expand_error(x, "rename the file",
+			     "the name of the file '%s' is no line of UTF-8 text", shown);
+		free(shown);
+		return;
+	}
+}
+
 static void
 parse_glob(struct expand *x, const char *name, const char *raw, const char *pattern)
 {
@@ -249,6 +270,7 @@ parse_glob(struct expand *x, const char *name, const char *raw, const char *patt
 			free(path);
 		}
 		name_files(v, skip);
+		check_names(x, v);
 	} else {
 		expand_error(x, NULL, "no file matches '%s'", full);
 	}

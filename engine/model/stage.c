@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/secret.h"
 #include "model/attributes.h"
 #include "model/param_value.h"
 #include "model/stage_parts.h"
@@ -128,6 +129,13 @@ check_param(const struct stage *s, size_t i, struct error *e)
 	if (p->type < AF2_STRING || p->type > AF2_PORTS_OUT)
 		return error_set(e, "plugin '%s': parameter '%s' has unknown type %d",
 				 s->id, p->name, p->type);
+	if ((p->flags & AF2_PARAM_SECRET) &&
+	    (p->type != AF2_STRING ||
+	     (*p->default_value && !secret_is_reference(p->default_value))))
+		return error_set(e,
+				 "plugin '%s': secret parameter '%s' must be a string, "
+				 "its default env:NAME or file:PATH",
+				 s->id, p->name);
 	if (p->type == AF2_CHOICE && p->choices.count == 0)
 		return error_set(e, "plugin '%s': parameter '%s' has no choices", s->id,
 				 p->name);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/str.h"
 #include "model/attributes.h"
 #include "model/param_value.h"
@@ -24,6 +25,32 @@ add_path(struct loader *l, struct str *out, int type, const char *raw, const cha
 		str_addc(out, '/');
 	}
 	str_add(out, text);
+}
+
+/* Of a secret parameter: where its value is to be had, and never the value. That alone
+ * may stand in files, journals and command lines. */
+static char *
+secret_text(struct loader *l, int line, const char *attr, const char *raw)
+{
+	char *text = load_text(l, line, attr, raw, 0), *path;
+
+	if (!text || !*text)
+		return text;
+	if (!secret_is_reference(text) || strstr(text, "${")) {
+		load_error(l, line, attr, "give env:NAME or file:PATH",
+			   "'%s' is secret: its value cannot stand in a workflow or a "
+			   "command line",
+			   attr);
+		free(text);
+		return NULL;
+	}
+	if (!starts_with(text, "file:") || text[5] == '/')
+		return text;
+	path = xasprintf("file:%s/%s",
+			 load_base(l, starts_with(raw, "file:") ? raw + 5 : raw),
+			 text + 5);
+	free(text);
+	return path;
 }
 
 /* Text of a parameter by its type. NULL with an error added. */
@@ -164,7 +191,9 @@ load_retry(struct loader *l, struct wf_node *n, const char *attr, const char *ra
 			   "'%s': ports cannot change in a retry", attr);
 		return;
 	}
-	if (factor_parse(raw, &factor) == 0 || !def)
+	if (def && def->flags & AF2_PARAM_SECRET)
+		text = secret_text(l, n->line, attr, raw);
+	else if (factor_parse(raw, &factor) == 0 || !def)
 		text = load_text(l, n->line, attr, raw, flags & ~(unsigned)SUBST_WORDS);
 	else
 		text = param_text(l, n->line, attr, raw, def->type);
@@ -176,7 +205,9 @@ static void
 load_param(struct loader *l, struct wf_node *n, const struct stage_param *def,
 	   const char *name, const char *raw)
 {
-	char *text = param_text(l, n->line, name, raw, def->type);
+	char *text = def->flags & AF2_PARAM_SECRET
+			     ? secret_text(l, n->line, name, raw)
+			     : param_text(l, n->line, name, raw, def->type);
 
 	if (!text)
 		return;

@@ -401,6 +401,15 @@ on_state(struct reading *r, const js *event)
 }
 
 static void
+on_damage(struct reading *r, const js *event)
+{
+	int64_t lines = js_get_int(event, "lines", 0);
+
+	if (lines > (int64_t)r->h->damage_told)
+		r->h->damage_told = (size_t)lines;
+}
+
+static void
 on_event(void *arg, const js *event)
 {
 	static const struct {
@@ -415,12 +424,18 @@ on_event(void *arg, const js *event)
 		{"state", on_state},
 		{"states", on_states},
 		{"run-end", on_run_end},
+		{"damage", on_damage},
 	};
 	const char *name = js_get_text(event, "event", "");
+	struct reading *r = arg;
+	int64_t seq = js_get_int(event, "seq", 0);
+
+	if (seq > (int64_t)r->h->last_seq)
+		r->h->last_seq = (uint64_t)seq;
 
 	for (size_t i = 0; i < sizeof handlers / sizeof handlers[0]; i++)
 		if (strcmp(name, handlers[i].name) == 0)
-			handlers[i].fn(arg, event);
+			handlers[i].fn(r, event);
 }
 
 /* --- the whole -------------------------------------------------------------------- */

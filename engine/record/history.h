@@ -57,7 +57,9 @@ struct history {
 	char *reason;
 	int engine_pid;
 	char *engine_host;
-	size_t damaged;        /* journal lines passed over */
+	size_t damaged;        /* journal lines passed over or out of place */
+	size_t damage_told;    /* of them, those that an earlier run has told of */
+	uint64_t last_seq;     /* highest number of an event */
 	size_t runs;           /* how often the engine was started */
 };
 /* Read runs/NAME/journal. NULL with the error set if it cannot be read. A missing

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The journal: line records, "CRC {json}\n" (base/digest.h), appended in whole
+/* Writing the journal: line records, "CRC {json}\n" (base/digest.h), appended in whole
  * lines.
  *
- * It is history, not truth: a line that is torn, zero-filled or changed costs that
- * line only. Each event's first members are its sequence number and the time (Unix,
+ * It is history, not truth: damage costs the lines that it hit. Each event's first members are its sequence number and the time (Unix,
  * seconds).
  */
 #include "record/journal.h"
@@ -21,12 +20,9 @@
 #include "base/fs.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "record/journal_private.h"
 
-enum {
-	CHUNK = 256 * 1024,
-	LONGEST = 16 * 1024 * 1024, /* a longer line is damage */
-	BUFFER = 256 * 1024         /* written without being asked */
-};
+enum { BUFFER = 256 * 1024 }; /* written without being asked */
 
 struct journal {
 	char *path;
@@ -37,118 +33,15 @@ struct journal {
 	int unsynced;
 };
 
-/* --- reading ---------------------------------------------------------------------- */
-
-typedef void line_fn(void *arg, const char *line, size_t len);
-
-static ssize_t
-pread_some(int fd, void *buf, size_t n, uint64_t offset)
-{
-	ssize_t got;
-
-	do
-		got = pread(fd, buf, n, (off_t)offset);
-	while (got < 0 && errno == EINTR);
-	return got;
-}
-
-/* Every line from `at` on, the last one too if it has no newline. 0 or -1 with
- * errno. */
-static int
-each_line(int fd, uint64_t at, line_fn *fn, void *arg)
-{
-	size_t cap = CHUNK, n = 0;
-	char *buf = xmalloc(cap + 1);
-	ssize_t got;
-
-	while ((got = pread_some(fd, buf + n, cap - n, at)) > 0) {
-		size_t used = 0;
-		char *nl;
-
-		at += (uint64_t)got;
-		n += (size_t)got;
-		while (used < n && (nl = memchr(buf + used, '\n', n - used))) {
-			fn(arg, buf + used, (size_t)(nl - buf) - used);
-			used = (size_t)(nl - buf) + 1;
-		}
-		n -= used;
-		memmove(buf, buf + used, n);
-		if (n == cap && cap >= LONGEST) {
-			fn(arg, buf, n);
-			n = 0;
-		} else if (n == cap) {
-			cap *= 2;
-			buf = xrealloc(buf, cap + 1, 1);
-		}
-	}
-	if (n > 0 && got == 0) {
-		buf[n] = '\0'; /* every line ends in something that is no digit */
-		fn(arg, buf, n);
-	}
-	free(buf);
-	return got < 0 ? -1 : 0;
-}
-
-struct reader {
-	void (*fn)(void *arg, const js *event);
-	void *arg;
-	size_t damaged;
-};
-
-static void
-read_line(void *arg, const char *line, size_t len)
-{
-	struct reader *r = arg;
-	const char *text = line_check(line, len);
-	js *event = text ? js_parse(text, len - (size_t)(text - line), NULL) : NULL;
-
-	if (event && js_is_object(event))
-		r->fn(r->arg, event);
-	else
-		r->damaged++;
-	js_free(event);
-}
-
-int
-journal_read(const char *path, void (*fn)(void *arg, const js *event), void *arg,
-	     size_t *damaged, struct error *e)
-{
-	struct reader r = {.fn = fn, .arg = arg};
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY),
-	    rc;
-	struct stat st;
-
-	if (damaged)
-		*damaged = 0;
-	if (fd < 0)
-		return error_set(e, "cannot open '%s':", path);
-	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)) {
-		close(fd);
-		return error_set(e, "cannot read '%s': it is not a regular file", path);
-	}
-	rc = each_line(fd, 0, read_line, &r);
-	if (rc < 0)
-		error_set(e, "cannot read '%s':", path);
-	close(fd);
-	if (damaged)
-		*damaged = r.damaged;
-	return rc;
-}
-
 /* --- opening ---------------------------------------------------------------------- */
 
 /* The highest sequence number in sound lines. */
 static void
-note_seq(void *arg, const char *line, size_t len)
+note_seq(void *arg, const char *line, size_t len, uint64_t offset)
 {
-	static const char start[] = "{\"seq\":";
-	uint64_t *highest = arg, seq;
-	const char *text = line_check(line, len);
+	uint64_t *highest = arg, seq = journal_line_seq(line, len);
 
-	if (!text || len - (size_t)(text - line) <= sizeof start ||
-	    memcmp(text, start, sizeof start - 1) != 0)
-		return;
-	seq = strtoull(text + sizeof start - 1, NULL, 10);
+	(void)offset;
 	if (seq > *highest)
 		*highest = seq;
 }
@@ -160,11 +53,11 @@ find_end(struct journal *j, uint64_t size)
 	enum { TAIL = 64 * 1024 };
 	char last = '\n';
 
-	if (size > TAIL && each_line(j->fd, size - TAIL, note_seq, &j->seq) < 0)
+	if (size > TAIL && journal_each_line(j->fd, size - TAIL, note_seq, &j->seq) < 0)
 		return -1;
-	if (j->seq == 0 && each_line(j->fd, 0, note_seq, &j->seq) < 0)
+	if (j->seq == 0 && journal_each_line(j->fd, 0, note_seq, &j->seq) < 0)
 		return -1;
-	if (size > 0 && pread_some(j->fd, &last, 1, size - 1) != 1)
+	if (size > 0 && journal_pread(j->fd, &last, 1, size - 1) != 1)
 		return -1;
 	if (last != '\n')
 		str_addc(&j->buffer, '\n');
@@ -174,11 +67,11 @@ find_end(struct journal *j, uint64_t size)
 struct journal *
 journal_open(const char *path, struct error *e)
 {
+	const int flags =
+		O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 	struct journal *j;
 	struct stat st;
-	int fd = open(path,
-		      O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-		      0644);
+	int fd = open(path, flags, 0644);
 
 	if (fd < 0) {
 		error_set(e, "cannot open '%s':", path);
@@ -243,6 +136,13 @@ write_buffer(struct journal *j)
 	}
 	errno = err;
 	return err ? -1 : 0;
+}
+
+void
+journal_resume(struct journal *j, uint64_t seq)
+{
+	if (seq > j->seq)
+		j->seq = seq;
 }
 
 int

@@ -18,6 +18,7 @@
  *   note        text [task]
  *   paused      text    the run waits for room and the like, and why
  *   resumed     text
+ *   damage      lines   (passed over by this run's reading; not told again)
  *   run-end     exit reason counts{}
  * "task" is the label "node" or "node[model=3,seed=1]".
  */
@@ -25,6 +26,7 @@
 #define RECORD_JOURNAL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -41,8 +43,11 @@ int journal_flush(struct journal *j, int sync, struct error *e);
 /* Anything not yet synced? */
 int journal_dirty(const struct journal *j);
 void journal_close(struct journal *j);
-/* Call fn for every sound line, in order; damaged ones are counted in *damaged. 0,
- * or -1 with the error. */
+/* Let numbers go on behind `seq`, the highest that a reader of all has seen. */
+void journal_resume(struct journal *j, uint64_t seq);
+/* Call fn for every sound line, once and in the order of their numbers; lines that are
+ * damaged, there twice or in a wrong place are counted in *damaged. 0, or -1 with the
+ * error. */
 int journal_read(const char *path, void (*fn)(void *arg, const js *event), void *arg,
                  size_t *damaged, struct error *e);
 

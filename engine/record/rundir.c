@@ -20,12 +20,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "record/own_file.h"
 #include "record/rundir_private.h"
 
 enum { ID_LENGTH = 16, SMALL_FILE = 64 * 1024, LONG_VALUE = 4000, DEFAULT_PATIENCE = 60 };
@@ -57,7 +60,7 @@ read_id(const struct rundir *d)
 {
 	char *path = path_join(d->path, "id");
 	size_t len = 0;
-	char *text = fs_read_file(path, SMALL_FILE, &len, NULL);
+	char *text = own_read(path, SMALL_FILE, &len);
 	int ok = text && len >= ID_LENGTH &&
 		 (len == ID_LENGTH || text[ID_LENGTH] == '\n');
 
@@ -77,6 +80,7 @@ static int
 make_id(struct rundir *d, struct error *e)
 {
 	char *path = path_join(d->path, "id"), text[ID_LENGTH + 2];
+	struct stat st;
 	uint64_t r;
 	int rc;
 
@@ -85,7 +89,10 @@ make_id(struct rundir *d, struct error *e)
 		return error_set(e, "cannot get random bytes:");
 	}
 	snprintf(text, sizeof text, "%016" PRIx64 "\n", r);
-	rc = fs_write_file(path, text, strlen(text), 1, e);
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		log_warning("'%s' is damaged: results of this run alone are made again",
+			    path);
+	rc = own_write(path, text, strlen(text), 1, e);
 	text[ID_LENGTH] = '\0';
 	d->id = xstrdup(text);
 	free(path);
@@ -97,6 +104,32 @@ resolve(struct rundir *d, const char *path, struct error *e)
 {
 	d->path = realpath(path, NULL);
 	return d->path ? 0 : error_set(e, "cannot open run '%s':", path);
+}
+
+/* The folders that a run writes below. A run follows no symlink: in a folder that others
+ * can write it could lead anywhere. */
+static int
+check_folders(const struct rundir *d, struct error *e)
+{
+	static const char *const names[] = {"tasks", "results"};
+	struct stat st;
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < 2; i++) {
+		char *path = path_join(d->path, names[i]);
+
+		own_clear_folder(path, 1); /* it may be the user's wish */
+		if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
+			rc = error_set(e, "cannot use run '%s': '%s' in it is a symlink",
+				       d->path, names[i]);
+			error_hint(e, "remove it; --run-dir puts a whole run elsewhere");
+		}
+		free(path);
+	}
+	if (rc == 0 && stat(d->path, &st) == 0 && (st.st_mode & S_IWOTH) &&
+	    !(st.st_mode & S_ISVTX))
+		log_warning("run '%s': everybody can write it (chmod o-w)", d->path);
+	return rc;
 }
 
 int
@@ -117,7 +150,7 @@ rundir_open_locked(struct rundir *d, const char *path, enum locks how, double pa
 	if (fs_mkdirs(path, e) < 0 || resolve(d, path, e) < 0)
 		goto error;
 	crashed = rundir_has_crashed(d);
-	if (rundir_take_lock(d, how, patience, e) < 0)
+	if (rundir_take_lock(d, how, patience, e) < 0 || check_folders(d, e) < 0)
 		goto error;
 	if (crashed)
 		rundir_sweep(d);
@@ -172,11 +205,11 @@ int
 write_if_differs(const char *path, const char *data, size_t len, struct error *e)
 {
 	size_t there = 0;
-	char *old = fs_read_file(path, len + 1, &there, NULL);
+	char *old = own_read(path, len + 1, &there);
 	int same = old && there == len && memcmp(old, data, len) == 0;
 
 	free(old);
-	return same ? 0 : fs_write_file(path, data, len, 0, e);
+	return same ? 0 : own_write(path, data, len, 0, e);
 }
 
 static int
@@ -278,7 +311,7 @@ rundir_meta(const struct rundir *d)
 {
 	char *path = path_join(d->path, "meta.json");
 	size_t len = 0;
-	char *text = fs_read_file(path, SMALL_FILE, &len, NULL);
+	char *text = own_read(path, SMALL_FILE, &len);
 	js *meta = text ? js_parse(text, len, NULL) : NULL;
 
 	free(text);

@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "record/own_file.h"
 #include "record/rundir_private.h"
 
 /* The usual case: all but the last folder stands, and no symlink is on the way. 0, or -1:
@@ -43,6 +45,31 @@ make_last(int run, const char *relative)
 	return rc;
 }
 
+/* Open folder `name`, made if missing; a file in its place is set aside. */
+static int
+make_and_open(int at, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
+	char aside[NAME_MAX + 32];
+	struct stat st = {0};
+	int fd;
+
+	if (mkdirat(at, name, 0755) < 0 && errno != EEXIST)
+		return -1;
+	fd = openat(at, name, flags);
+	if (fd >= 0 || errno != ENOTDIR ||
+	    fstatat(at, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(st.st_mode)) {
+		errno = fd < 0 && S_ISLNK(st.st_mode) ? ELOOP : errno;
+		return fd;
+	}
+	snprintf(aside, sizeof aside, "%s.damaged-%lx", name,
+		 (unsigned long)st.st_ino);
+	if (renameat(at, name, at, aside) < 0 || mkdirat(at, name, 0755) < 0)
+		return -1;
+	log_warning("'%s' is no folder: moved to '%s'", name, aside);
+	return openat(at, name, flags);
+}
+
 int
 rundir_make_below(const char *run, const char *relative, struct error *e)
 {
@@ -56,15 +83,11 @@ rundir_make_below(const char *run, const char *relative, struct error *e)
 	copy = xstrdup(relative);
 	for (char *name = strtok_r(copy, "/", &save); name && fd >= 0;
 	     name = strtok_r(NULL, "/", &save)) {
-		if (mkdirat(fd, name, 0755) < 0 && errno != EEXIST)
-			next = -1;
-		else
-			next = openat(fd, name,
-				      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		next = make_and_open(fd, name);
 		if (next < 0) {
 			error_set(e, "cannot make folder '%s/%s':", run, relative);
 			if (errno == ELOOP || errno == ENOTDIR)
-				error_hint(e, "'%s' is a symlink or a file", name);
+				error_hint(e, "'%s' is a symlink: remove it", name);
 		}
 		close(fd);
 		fd = next;
@@ -135,12 +158,15 @@ relative_path(const char *from, const char *to)
 int
 rundir_make_link(const char *path, const char *target, struct error *e)
 {
+	struct stat st;
 	char *temporary;
 	int rc;
 
 	/* New ones need no temporary name. */
 	if (symlink(target, path) == 0)
 		return 0;
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		own_clear(path);
 	temporary = rundir_temporary(path);
 	if (symlink(target, temporary) < 0)
 		rc = error_set(e, "cannot make link '%s':", path);

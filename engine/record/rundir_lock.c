@@ -25,6 +25,7 @@
 #include "base/str.h"
 #include "record/engine_id.h"
 #include "record/lease.h"
+#include "record/own_file.h"
 #include "record/rundir_private.h"
 
 static void
@@ -87,7 +88,7 @@ write_holder(const struct rundir *d, const struct engine_id *self)
 {
 	char *path = path_join(d->path, "lock.holder"), *text = engine_note_text(self);
 
-	(void)fs_write_file(path, text, strlen(text), 0, NULL);
+	(void)own_write(path, text, strlen(text), 0, NULL);
 	free(text);
 	free(path);
 }
@@ -136,8 +137,10 @@ take_file(struct rundir *d, const struct engine_id *self, struct error *e)
 {
 	char *path = path_join(d->path, "lock");
 	struct engine_note by;
-	int rc = lock_file(d, path);
+	int rc;
 
+	own_clear(path); /* no engine holds a lock on what is no file */
+	rc = lock_file(d, path);
 	if (rc < 0) {
 		error_set(e, "cannot lock '%s':", path);
 	} else if (rc > 0) {

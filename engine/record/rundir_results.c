@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Published results.
  *
- * results/.published holds line records, "CRC DIGEST SIZE PATH\n": what was put
- * where. What it notes with the wanted digest, and stands there in that size, is not
- * touched again. Damaged lines only mean that something is published once more.
- *
- * These files are not synced: after a power loss they can be full of zeros, in the
- * right size. So a line "CRC boot BOOT\n" says under which boot what is noted behind it
- * was published; under another one it is published once more.
+ * results/.published holds line records, "CRC DIGEST SIZE STATE BOOT PATH\n": what was
+ * put where. What it notes with the wanted digest, and stands there as it was put (see
+ * rundir_stands.c; BOOT are 8 hex digits of the boot's id), is not touched again.
+ * Damaged lines only mean that something is published once more.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,24 +21,28 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "record/engine_id.h"
+#include "record/own_file.h"
 #include "record/rundir_private.h"
 #include "record/tree.h"
 
 #define LINK_FROM ((off_t)64 * 1024 * 1024) /* larger files are hard links */
 
+enum { STAMP = 27 }; /* " STATE BOOT " */
+
 struct note {
 	struct digest digest;
-	uint64_t size;
+	uint64_t size, state;
+	uint32_t boot;
 	int kept; /* published or confirmed since the run was opened */
-	int sure; /* published under this boot */
 };
 
 struct rundir_published {
 	struct map by_path; /* -> index into notes */
 	struct note *notes;
 	size_t count, cap;
-	int changed;
-	char boot[40];
+	uint32_t boot;
+	int changed;  /* results */
+	int restamped; /* notes alone */
 };
 
 /* --- notes ------------------------------------------------------------------------ */
@@ -70,20 +71,22 @@ set_note(struct rundir_published *p, const char *path, const struct note *note)
 	p->notes[*index] = *note;
 }
 
-/* "DIGEST SIZE PATH" or "boot BOOT" of one sound line. */
+/* "DIGEST SIZE STATE BOOT PATH" of one sound line. */
 static void
-read_note(struct rundir_published *p, const char *text, size_t len, int *sure)
+read_note(struct rundir_published *p, const char *text, size_t len)
 {
 	char *copy = xstrndup(text, len), *end;
-	struct note note = {.sure = *sure};
+	struct note note = {0};
 
-	if (starts_with(copy, "boot "))
-		*sure = p->boot[0] && strcmp(copy + strlen("boot "), p->boot) == 0;
-	else if (len > DIGEST_HEX + 1 && copy[DIGEST_HEX] == ' ') {
+	if (len > DIGEST_HEX + 1 && copy[DIGEST_HEX] == ' ') {
 		copy[DIGEST_HEX] = '\0';
 		note.size = strtoull(copy + DIGEST_HEX + 1, &end, 10);
-		if (digest_parse(copy, &note.digest) == 0 && *end == ' ' && end[1])
-			set_note(p, end + 1, &note);
+		if (digest_parse(copy, &note.digest) == 0 && *end == ' ' &&
+		    strlen(end) > STAMP && end[17] == ' ' && end[26] == ' ') {
+			note.state = strtoull(end + 1, NULL, 16);
+			note.boot = (uint32_t)strtoul(end + 18, NULL, 16);
+			set_note(p, end + STAMP, &note);
+		}
 	}
 	free(copy);
 }
@@ -94,31 +97,41 @@ results_path(const struct rundir *d, const char *relative)
 	return xasprintf("%s/results/%s", d->path, relative);
 }
 
+/* Was anything put, or looked at, since this machine was started? */
+static int
+knows_boot(const struct rundir_published *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->notes[i].boot == p->boot)
+			return 1;
+	return 0;
+}
+
 static struct rundir_published *
 notes_of(struct rundir *d)
 {
-	char *path, *text;
+	char *path, *text, boot[40];
 	size_t len = 0;
-	int sure = 0;
 
 	if (d->published)
 		return d->published;
 	d->published = xcalloc(1, sizeof *d->published);
-	engine_boot(d->published->boot);
+	engine_boot(boot);
+	d->published->boot = crc32c(boot, strlen(boot));
 	path = results_path(d, ".published");
-	text = fs_read_file(path, 0, &len, NULL);
+	text = own_read(path, 0, &len);
 	for (const char *p = text; p && p < text + len;) {
 		const char *nl = memchr(p, '\n', (size_t)(text + len - p));
 		const char *end = nl ? nl : text + len;
 		const char *body = line_check(p, (size_t)(end - p));
 
 		if (body)
-			read_note(d->published, body, (size_t)(end - body), &sure);
+			read_note(d->published, body, (size_t)(end - body));
 		p = end + 1;
 	}
 	free(text);
 	free(path);
-	if (!sure)
+	if (!knows_boot(d->published))
 		rundir_sweep(d); /* names may have come back that were gone */
 	return d->published;
 }
@@ -129,44 +142,34 @@ rundir_changed(const struct rundir *d)
 	return d->published && d->published->changed;
 }
 
-/* The notes of this boot, or the others. */
-static void
-add_notes(const struct rundir_published *p, int sure, struct str *out)
-{
-	for (size_t i = 0; i < p->by_path.count; i++) {
-		const struct map_entry *entry = &p->by_path.entries[i];
-		const struct note *note = &p->notes[entry->value];
-		char hex[DIGEST_HEX + 1], *line;
-
-		if (!entry->key || note->sure != sure)
-			continue;
-		line = xasprintf("%s %" PRIu64 " %s", digest_hex(&note->digest, hex),
-				 note->size, entry->key);
-		line_seal(out, line, strlen(line));
-		free(line);
-	}
-}
-
 int
 rundir_flush(struct rundir *d, struct error *e)
 {
 	struct rundir_published *p = d->published;
 	struct str all = {0};
-	char *path, *boot;
+	char *path;
 	int rc;
 
-	if (!p || !p->changed)
+	if (!p || (!p->changed && !p->restamped))
 		return 0;
-	boot = xasprintf("boot %s", p->boot);
-	add_notes(p, 0, &all);
-	line_seal(&all, boot, strlen(boot));
-	add_notes(p, 1, &all);
+	for (size_t i = 0; i < p->by_path.count; i++) {
+		const struct map_entry *entry = &p->by_path.entries[i];
+		const struct note *note = &p->notes[entry->value];
+		char hex[DIGEST_HEX + 1], *line;
+
+		if (!entry->key)
+			continue;
+		line = xasprintf("%s %" PRIu64 " %016" PRIx64 " %08" PRIx32 " %s",
+				 digest_hex(&note->digest, hex), note->size,
+				 note->state, note->boot, entry->key);
+		line_seal(&all, line, strlen(line));
+		free(line);
+	}
 	path = results_path(d, ".published");
-	rc = fs_write_file(path, all.s, all.len, 0, e);
+	rc = own_write(path, all.s, all.len, 0, e);
 	if (rc == 0)
-		p->changed = 0;
+		p->changed = p->restamped = 0;
 	free(path);
-	free(boot);
 	str_free(&all);
 	return rc;
 }
@@ -224,21 +227,24 @@ rundir_prune(struct rundir *d)
 
 /* Is this what the notes say stands there? */
 static int
-is_published(struct rundir *d, const char *relative, const char *path, int is_dir,
-	     const struct digest *digest)
+is_published(struct rundir *d, const char *from, const char *relative, const char *path,
+	     int is_dir, const struct digest *digest)
 {
 	struct rundir_published *p = notes_of(d);
-	uint64_t *index = map_gets(&p->by_path, relative);
-	struct stat st;
+	uint64_t *index = map_gets(&p->by_path, relative), state;
+	struct note *note = index ? &p->notes[*index] : NULL;
 
-	if (!index || !p->notes[*index].sure ||
-	    !digest_equal(&p->notes[*index].digest, digest) ||
-	    lstat(path, &st) < 0)
+	if (!note || !digest_equal(&note->digest, digest) ||
+	    published_state(from, path, is_dir, &state) < 0)
 		return 0;
-	if (is_dir ? !S_ISDIR(st.st_mode)
-		   : !S_ISREG(st.st_mode) || (uint64_t)st.st_size != p->notes[*index].size)
-		return 0;
-	p->notes[*index].kept = 1;
+	if (state != note->state || p->boot != note->boot) {
+		if (!published_equals(from, path))
+			return 0;
+		note->state = state;
+		note->boot = p->boot;
+		p->restamped = 1;
+	}
+	note->kept = 1;
 	return 1;
 }
 
@@ -254,10 +260,8 @@ is_folder(const char *path)
 static int
 put_file(const char *from, const char *to, const struct stat *st, struct error *e)
 {
-	if (is_folder(to)) {
-		errno = EISDIR;
-		return error_set(e, "cannot write '%s':", to);
-	}
+	if (is_folder(to))
+		own_clear(to);
 	if (st->st_size > LINK_FROM) {
 		char *temporary = rundir_temporary(to);
 		int linked = link(from, temporary) == 0;
@@ -308,6 +312,7 @@ put_entry(void *arg, const char *path, const char *relative, const struct stat *
 		return 0;
 	to = path_join(c->to, relative);
 	if (S_ISDIR(st->st_mode)) {
+		own_clear_folder(to, 0);
 		if (mkdir(to, 0755) < 0 && !(errno == EEXIST && is_folder(to)))
 			rc = error_set(c->error, "cannot make folder '%s':", to);
 	} else if (S_ISREG(st->st_mode)) {
@@ -340,7 +345,7 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 	       const struct digest *digest, struct error *e)
 {
 	struct copying c = {.error = e};
-	struct note note = {.digest = *digest, .kept = 1, .sure = 1};
+	struct note note = {.digest = *digest, .kept = 1};
 	struct stat st;
 	char *to;
 	int rc = 0;
@@ -350,7 +355,7 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 				 "cannot publish '%s': not a usable path below results",
 				 relative);
 	to = results_path(d, relative);
-	if (is_published(d, relative, to, is_dir, digest)) {
+	if (is_published(d, from, relative, to, is_dir, digest)) {
 		free(to);
 		return 0;
 	}
@@ -370,6 +375,9 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 		rc = put_file(from, to, &st, e);
 	if (rc == 0) {
 		note.size = is_dir ? 0 : (uint64_t)st.st_size;
+		note.boot = d->published->boot;
+		if (published_state(from, to, is_dir, &note.state) < 0)
+			note.state = 0; /* looked at again next time */
 		set_note(d->published, relative, &note);
 		d->published->changed = 1;
 	}

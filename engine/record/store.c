@@ -135,6 +135,16 @@ make_store(const char *path, struct error *e)
 	return 0;
 }
 
+/* Results are believed: whoever can write here decides what comes out of a run. */
+static void
+warn_if_open_to_all(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & S_IWOTH) && !(st.st_mode & S_ISVTX))
+		log_warning("store '%s': everybody can write it (chmod o-w)", path);
+}
+
 struct store *
 store_open(const char *path, struct error *e)
 {
@@ -152,6 +162,7 @@ store_open(const char *path, struct error *e)
 		error_set(e, "cannot open store '%s':", path);
 		return NULL;
 	}
+	warn_if_open_to_all(real);
 	s = xcalloc(1, sizeof *s);
 	s->path = real;
 	s->objects = path_join(real, "objects");

@@ -21,6 +21,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "record/own_file.h"
 #include "record/store_private.h"
 #include "record/store_stamps.h"
 #include "record/tree.h"
@@ -33,6 +34,7 @@ open_cache(struct store *s, struct lines *l, const char *name)
 	struct error e = {0};
 	char *path = xasprintf("%s/cache/%s", s->path, name);
 
+	own_clear(path);
 	if (lines_add_file(l, path, NULL, &e) < 0)
 		log_warning("%s: going on without this cache", e.text);
 	else

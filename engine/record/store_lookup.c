@@ -3,7 +3,7 @@
  *
  * Whatever says that a result is there, its outputs are looked at (lstat) before it
  * is believed: they exist, are of the right kind, have the size and the mtime that
- * were noted. Then, by the source:
+ * were noted (a folder: the sum of its files, and the newest of all in it). Then, by the source:
  *   the run's index   nothing more. It holds the texts of results that were checked
  *                     in full, and "-" for a record: that one is in a segment.
  *   an object         result.json's own digest; outputs are hashed where their mtime
@@ -30,6 +30,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "record/own_file.h"
 #include "record/store_private.h"
 #include "record/tree.h"
 
@@ -58,6 +59,7 @@ store_use_index(struct store *s, const char *file)
 	lines_free(&s->index);
 	lines_init(&s->index, 1);
 	/* A cache: what cannot be read is made again. */
+	own_clear(file);
 	s->index_open = lines_add_file(&s->index, file, NULL, &e) == 0;
 	if (s->index_open)
 		lines_append_to(&s->index, file);
@@ -116,7 +118,35 @@ store_index_complete(struct store *s)
 	s->index_complete = 1;
 }
 
-/* Do the outputs look as noted? One lstat each. */
+/* The size and the newest mtime of what is in a folder are those noted. */
+static int
+tree_unchanged(const struct store *s, const char *path, const struct result_output *o)
+{
+	char *full = path_join(s->objects, path);
+	uint64_t size;
+	int64_t newest;
+	int same = tree_state(full, &size, &newest) == 0 && size == o->size &&
+		   newest == o->mtime_ns;
+
+	free(full);
+	return same;
+}
+
+/* Does an output look as noted? One lstat, of a folder one for each entry. */
+static int
+output_unchanged(const struct store *s, const char *path, const struct result_output *o)
+{
+	struct stat st;
+
+	if (fstatat(s->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !(st.st_mode & S_IRUSR))
+		return 0;
+	if (o->is_dir)
+		return S_ISDIR(st.st_mode) && tree_unchanged(s, path, o);
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == o->size &&
+	       mtime_of(&st) == o->mtime_ns;
+}
+
 static int
 looks_unchanged(const struct store *s, const struct result *r, const char *name)
 {
@@ -127,12 +157,7 @@ looks_unchanged(const struct store *s, const struct result *r, const char *name)
 		const struct result_output *o = &r->outputs[i];
 		int n = snprintf(path, sizeof path, "%s/%s", name, o->file);
 
-		if (n >= (int)sizeof path ||
-		    fstatat(s->objects_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    (o->is_dir ? !S_ISDIR(st.st_mode)
-			       : !S_ISREG(st.st_mode) ||
-					 (uint64_t)st.st_size != o->size) ||
-		    mtime_of(&st) != o->mtime_ns)
+		if (n >= (int)sizeof path || !output_unchanged(s, path, o))
 			return 0;
 	}
 	return r->output_count > 0 ||
@@ -265,6 +290,7 @@ check_output(struct store *s, const char *name, struct result_output *o,
 	struct stat st;
 	enum finding f = stat_output(s, name, o, &st, why);
 	uint64_t size;
+	int64_t mtime;
 	char *path;
 
 	if (f != SOUND)
@@ -274,9 +300,14 @@ check_output(struct store *s, const char *name, struct result_output *o,
 			  o->is_dir ? "folder" : "file");
 		return DAMAGED;
 	}
+	if (!(st.st_mode & S_IRUSR)) {
+		error_set(why, "its output '%s' lost its read permission", o->file);
+		return DAMAGED;
+	}
 	path = path_join(dir, o->file);
 	size = (uint64_t)st.st_size;
-	if (o->is_dir && tree_size(path, &size) < 0) {
+	mtime = mtime_of(&st);
+	if (o->is_dir && tree_state(path, &size, &mtime) < 0) {
 		error_set(why, "cannot look at its output '%s':", o->file);
 		f = UNREADABLE;
 	} else if (size != o->size) {
@@ -284,9 +315,9 @@ check_output(struct store *s, const char *name, struct result_output *o,
 			  "its output '%s' has %" PRIu64 " bytes instead of %" PRIu64,
 			  o->file, size, o->size);
 		f = DAMAGED;
-	} else if (doubtful || mtime_of(&st) != o->mtime_ns) {
+	} else if (doubtful || mtime != o->mtime_ns) {
 		f = check_content(o, path, why);
-		o->mtime_ns = mtime_of(&st);
+		o->mtime_ns = mtime;
 	}
 	free(path);
 	return f;
@@ -393,6 +424,18 @@ check_twice(struct store *s, const struct digest *key, const char *name,
 		object_check(s, key, name, 0, o);
 	else
 		*o = (struct object_state){.finding = SOUND, .absent = 1};
+}
+
+int
+object_set_aside(struct store *s, const struct digest *key)
+{
+	char name[OBJECT_NAME], *to;
+	int rc;
+
+	object_name(key, name);
+	rc = object_move_aside(s, name, object_inode(s, name), &to);
+	free(to);
+	return rc;
 }
 
 int

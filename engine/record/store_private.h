@@ -123,6 +123,8 @@ int object_move_aside(struct store *s, const char *name, ino_t was, char **to);
 /* Of an object, not from the index, checked. 1, 0, or -1: there, but it cannot be
  * read. */
 int object_lookup(struct store *s, const struct digest *key, struct result **out);
+/* Move one that the look-up complained of out of the way. 0, or -1 with errno. */
+int object_set_aside(struct store *s, const struct digest *key);
 /* Note it in the run's index. */
 void index_put(struct store *s, const struct result *r);
 void index_put_record(struct store *s, const struct digest *key);

@@ -93,6 +93,7 @@ check_output(struct result_output *o, const char *out_dir, struct error *e)
 	char *path;
 	struct stat st;
 	uint64_t size = 0;
+	int64_t newest = 0;
 	int rc = 0;
 
 	if (!o->file || !o->port || !o->type || !result_file_ok(o->file) ||
@@ -106,7 +107,7 @@ check_output(struct result_output *o, const char *out_dir, struct error *e)
 	else if (o->is_dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
 		rc = error_set(e, "cannot publish output '%s': it is no %s", path,
 			       o->is_dir ? "folder" : "file");
-	else if (o->is_dir && tree_size(path, &size) < 0)
+	else if (o->is_dir && tree_state(path, &size, &newest) < 0)
 		rc = error_set(e, "cannot publish output '%s':", path);
 	else if ((o->is_dir ? size : (uint64_t)st.st_size) != o->size)
 		rc = error_set(e,
@@ -114,8 +115,9 @@ check_output(struct result_output *o, const char *out_dir, struct error *e)
 			       "was hashed",
 			       path);
 	else
-		o->mtime_ns =
-			(int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+		o->mtime_ns = o->is_dir ? newest
+				       : (int64_t)st.st_mtim.tv_sec * 1000000000 +
+						 st.st_mtim.tv_nsec;
 	free(path);
 	return rc;
 }
@@ -149,7 +151,13 @@ static int
 make_ready(struct result *r, const char *out_dir, int sync, struct error *e)
 {
 	struct preparation p = {.sync = sync, .e = e};
+	struct stat st;
 
+	if (lstat(out_dir, &st) < 0)
+		return error_set(e, "cannot publish '%s':", out_dir);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(e, "cannot publish '%s': it is no folder any more",
+				 out_dir);
 	if (chmod(out_dir, 0755) < 0)
 		return error_set(e, "cannot publish '%s':", out_dir);
 	for (size_t i = 0; i < r->output_count; i++)
@@ -212,7 +220,8 @@ put_in_place(struct store *s, struct result *r, const char *out_dir, const char 
 		found = object_lookup(s, &r->key, theirs);
 		if (found == 1)
 			return 0;
-		if (found < 0)
+		/* One that nobody can read is of no use: ours takes its place. */
+		if (found < 0 && object_set_aside(s, &r->key) < 0)
 			return error_set(e,
 					 "cannot publish '%s': one that is damaged or "
 					 "unreadable is in its place",

@@ -11,14 +11,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "record/own_file.h"
 #include "record/store_private.h"
 
 enum {
@@ -49,6 +52,28 @@ report_damage(struct store *s, const struct lines_file *f, int torn)
 		    f->damaged + (size_t)torn == 1 ? "" : "s");
 }
 
+/* What is no file here is nobody's segment: it goes where damaged objects go. One of ours
+ * without rights gets them back. 1 if there is nothing left to scan. */
+static int
+clear_segment(struct store *s, const char *path, const char *name)
+{
+	struct stat st;
+	char *to;
+	int gone;
+
+	if (lstat(path, &st) < 0 || S_ISREG(st.st_mode)) {
+		own_clear(path);
+		return 0;
+	}
+	to = xasprintf("%s/tmp/damaged-%s-%" PRIx64, s->path, name,
+		       (uint64_t)st.st_ino);
+	gone = rename(path, to) == 0;
+	if (gone)
+		log_warning("'%s' is no file: moved to '%s'", path, to);
+	free(to);
+	return gone;
+}
+
 /* Scan one segment that is new to us. */
 static void
 add_segment(struct store *s, const char *folder, const char *name)
@@ -61,6 +86,10 @@ add_segment(struct store *s, const char *folder, const char *name)
 	if (map_gets(&s->segment_names, name))
 		return;
 	path = path_join(folder, name);
+	if (clear_segment(s, path, name)) {
+		free(path);
+		return;
+	}
 	if (lines_add_file(&s->segments, path, &missing, &e) < 0) {
 		map_puts(&s->segment_names, name, NULL);
 		log_warning("%s: its records count as absent", e.text);

@@ -76,28 +76,49 @@ tree_walk(const char *path, tree_fn *fn, void *arg)
 	return walk(path, "", 0, fn, arg);
 }
 
+struct state {
+	uint64_t size;
+	int64_t newest;
+};
+
 static int
-add_size(void *arg, const char *path, const char *relative, const struct stat *st,
-	 int after)
+add_state(void *arg, const char *path, const char *relative, const struct stat *st,
+	  int after)
 {
+	struct state *s = arg;
+	int64_t mtime =
+		(int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+
 	(void)path;
 	(void)relative;
-	if (!after && S_ISREG(st->st_mode))
-		*(uint64_t *)arg += (uint64_t)st->st_size;
+	if (after)
+		return 0;
+	if (!(st->st_mode & S_IRUSR)) {
+		errno = EACCES;
+		return -1;
+	}
+	if (S_ISREG(st->st_mode))
+		s->size += (uint64_t)st->st_size;
+	if (mtime > s->newest)
+		s->newest = mtime;
 	return 0;
 }
 
 int
-tree_size(const char *path, uint64_t *size)
+tree_state(const char *path, uint64_t *size, int64_t *newest)
 {
-	*size = 0;
-	return tree_walk(path, add_size, size);
+	struct state s = {.newest = INT64_MIN};
+	int rc = tree_walk(path, add_state, &s);
+
+	*size = s.size;
+	*newest = s.newest;
+	return rc;
 }
 
 int
 link_stays_inside(const char *relative, const char *target)
 {
-	int depth = 0;
+	int depth = 0, named = 0;
 
 	if (target[0] == '/' || target[0] == '\0')
 		return 0;
@@ -106,12 +127,12 @@ link_stays_inside(const char *relative, const char *target)
 	for (const char *p = target; *p;) {
 		size_t n = strcspn(p, "/");
 
-		if (n == 2 && memcmp(p, "..", 2) == 0)
-			depth--;
-		else if (n > 0 && !(n == 1 && *p == '.'))
-			depth++;
-		if (depth < 0)
-			return 0;
+		if (n == 2 && memcmp(p, "..", 2) == 0) {
+			if (named || --depth < 0)
+				return 0;
+		} else if (n > 0 && !(n == 1 && *p == '.')) {
+			named = 1;
+		}
 		p += n + (p[n] == '/');
 	}
 	return 1;

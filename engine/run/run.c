@@ -17,6 +17,7 @@
 #include "exec/leftovers.h"
 #include "model/check.h"
 #include "model/expand.h"
+#include "record/own_file.h"
 #include "run/run_private.h"
 
 #define SYNC_EVERY 0.5 /* seconds between group commits of the journal */
@@ -50,8 +51,11 @@ open_records(struct run *r, struct error *e)
 		store_register_run(r->store, r->dir.path);
 	else if (r->store)
 		store_only_looks(r->store);
-	if (rc == 0 && r->write && !(r->journal = journal_open(journal, e)))
-		rc = -1;
+	if (rc == 0 && r->write) {
+		r->journal_aside = own_clear(journal);
+		r->journal = journal_open(journal, e);
+		rc = r->journal ? 0 : -1;
+	}
 	free(store);
 	free(path);
 	free(journal);
@@ -320,6 +324,17 @@ free_memory(void *arg)
 	return resources_free_memory(sched_resources(r->sched));
 }
 
+/* Has the journal been emptied: tasks ran, and it knows of none? */
+static int
+history_is_lost(const struct run *r)
+{
+	char *tasks = path_join(r->dir.path, "tasks");
+	int lost = !r->history->runs && access(tasks, F_OK) == 0;
+
+	free(tasks);
+	return lost;
+}
+
 static void
 tell_leftovers(void *arg, const char *text)
 {
@@ -335,10 +350,32 @@ end_leftovers(struct run *r)
 	char *mark = xasprintf("AF2FLOW_RUN=%s", r->dir.id);
 	char *notes = path_join(r->dir.path, "hosts");
 
-	if (access(notes, F_OK) == 0 || (r->history && r->history->runs && !r->history->ended))
+	if (access(notes, F_OK) == 0
+	    || (r->history && ((r->history->runs && !r->history->ended) || history_is_lost(r))))
 		leftovers_end(notes, mark, LEFTOVER_WAIT, tell_leftovers, r);
 	free(notes);
 	free(mark);
+}
+
+/* Damage in the journal is told once: an event says up to where. */
+static void
+tell_damage(struct run *r)
+{
+	const struct history *h = r->history;
+	js *event;
+
+	if (h->damaged <= h->damage_told) {
+		if (history_is_lost(r) && !r->journal_aside)
+			log_warning("'%s/journal' was lost: attempts are numbered anew",
+			            r->dir.path);
+		return;
+	}
+	log_warning("'%s/journal': %zu line%s damaged or out of place: passed over",
+	            r->dir.path, h->damaged, h->damaged == 1 ? "" : "s");
+	event = js_object();
+	js_set_text(event, "event", "damage");
+	js_set_int(event, "lines", (int64_t)h->damaged);
+	run_event(r, event);
 }
 
 static int
@@ -352,12 +389,15 @@ open_engine(struct run *r, struct error *e)
 	char *notes, *place;
 
 	struct error odd = {0};
+	struct words hidden = {0};
 
 	r->history = history_read_own(r->dir.path, e);
 	if (!r->history)
 		return -1;
 	if (describe(r, r->machine->xml, &odd))
 		log_warning("%s", odd.text); /* nothing but views needs it */
+	journal_resume(r->journal, r->history->last_seq);
+	tell_damage(r);
 	end_leftovers(r);
 	r->locks = key_locks_new(r->store, r->s->settings.locks, r->s->settings.patience);
 	r->loop = loop_new();
@@ -368,7 +408,10 @@ open_engine(struct run *r, struct error *e)
 	r->sched = sched_new(r->machine);
 	c.notes = notes = path_join(r->dir.path, "hosts");
 	c.place = place = store_own_tmp(r->store);
+	run_secret_variables(r, &hidden);
+	c.hidden = &hidden;
 	r->pool = pool_new(r->loop, &c);
+	words_free(&hidden);
 	free(notes);
 	free(place);
 	if (!r->pool)

@@ -65,6 +65,10 @@ run_again(struct run *r, struct active *a, int attempt)
 	}
 	if (run_follow(r, a))
 		return;
+	if (run_check_secrets(r, a->task, attempt, &e)) {
+		run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
+		return;
+	}
 	if (attempt > 1)
 		clamp(r->machine, &a->options);
 	run_enqueue(r, a);
@@ -116,13 +120,9 @@ spec_params(struct run *r, struct active *a, struct exec_spec *spec, struct aren
 
 	if (!params)
 		return -1;
-	struct exec_param *list = arena_alloc(arena, (params->count + 1) * sizeof *list);
-	for (size_t i = 0; i < params->count; i++)
-		list[i] = (struct exec_param){params->items[i].name, params->items[i].value,
-		                              params->items[i].def->flags};
-	spec->params = list;
+	spec->params = run_exec_params(params, arena, e);
 	spec->param_count = params->count;
-	return 0;
+	return error_is_set(e) ? -1 : 0;
 }
 
 /* Why this attempt is made, where there is more to tell than that it is the first one. */

@@ -34,7 +34,8 @@ key_of_param(struct run *r, const struct task_param *p, struct error *e)
 {
 	struct digest d;
 
-	if (!*p->value || (p->def->flags & AF2_PARAM_NO_RESULT))
+	/* Even the digest of a secret could let a short one be guessed. */
+	if (!*p->value || (p->def->flags & (AF2_PARAM_NO_RESULT | AF2_PARAM_SECRET)))
 		return 0;
 	switch (p->def->type) {
 	case AF2_DIR:
@@ -158,16 +159,14 @@ ask(struct run *r, struct active *a, const struct stage *s, const struct task_pa
 	}
 	free(none);
 	struct asking *q = xcalloc(1, sizeof *q);
-	struct exec_param *list = xcalloc(params->count + 1, sizeof *list);
+	struct arena arena = {0};
+	struct exec_param *list = run_exec_params(params, &arena, &e);
 	*q = (struct asking){.r = r, .id = *id, .work_dir = work_dir};
-	for (size_t i = 0; i < params->count; i++)
-		list[i] = (struct exec_param){params->items[i].name, params->items[i].value,
-		                              params->items[i].def->flags};
 	q->next = r->askings;
 	r->askings = q;
 	r->asking++;
 	pool_fingerprint(r->pool, s, list, params->count, q->work_dir, asked, q);
-	free(list);
+	arena_free(&arena);
 }
 
 /* 1: text known; 0: asked, or must be asked; -2: it failed. */

@@ -87,6 +87,7 @@ struct run {
 	struct key_locks *locks; /* while executing */
 	struct journal *journal;
 	struct history *history;
+	int journal_aside;     /* an unusable one was set aside, which was told */
 	struct key *key;
 	js *parts;             /* what goes into the key is written down here; NULL: nowhere */
 	struct machine *machine;
@@ -160,6 +161,15 @@ int run_options(struct run *r, uint32_t task, int attempt, struct task_options *
                 struct error *e);
 const struct task_params *run_params(struct run *r, uint32_t task, int attempt,
                                      struct error *e);
+
+/* As they go to the plugin, secrets with their values. Where one cannot be had, it is "" and the
+ * error set. In the arena. */
+struct exec_param *run_exec_params(const struct task_params *params, struct arena *arena,
+                                   struct error *e);
+/* Names of the variables that hold secrets of this workflow: only who asks gets them. */
+void run_secret_variables(const struct run *r, struct words *out);
+/* Can all secrets of an attempt be had? -1 with the error set. */
+int run_check_secrets(struct run *r, uint32_t task, int attempt, struct error *e);
 
 /* Enough items on each port of a ready task? 0, or 1: it is settled. */
 int run_check_items(struct run *r, uint32_t task);

@@ -117,10 +117,23 @@ is_read(const struct run *r, int node, int port)
 	return 0;
 }
 
+/* A file whose name cannot stand below results/ (.published, control characters, no UTF-8) is
+ * left out, with a word: its name is no reason to stop a run. 1 if it may. */
+static int
+name_is_usable(struct run *r, const struct naming *n, const char *relative)
+{
+	if (result_file_ok(relative) && strcmp(relative, ".published")
+	    && strncmp(relative, ".published/", 11))
+		return 1;
+	run_tell(r, NEWS_NOTE, "%s: an output is not published: '%s' cannot be its name",
+	         n->node->name, relative);
+	return 0;
+}
+
 /* Merge a folder's entries into a folder of results/ ("": results/ itself). */
 static int
-publish_entries(struct run *r, const char *from, const char *relative,
-                const struct result_output *o, struct error *e)
+publish_entries(struct run *r, const struct naming *n, const char *from,
+                const char *relative, const struct result_output *o, struct error *e)
 {
 	DIR *d = opendir(from);
 	int rc = d ? 0 : error_set(e, "cannot read '%s':", from);
@@ -130,6 +143,11 @@ publish_entries(struct run *r, const char *from, const char *relative,
 		if (!strcmp(x->d_name, ".") || !strcmp(x->d_name, ".."))
 			continue;
 		char *entry = path_join(from, x->d_name), *to = path_join(relative, x->d_name);
+		if (!name_is_usable(r, n, to)) {
+			free(entry);
+			free(to);
+			continue;
+		}
 		rc = lstat(entry, &st) ? error_set(e, "cannot read '%s':", entry)
 		                       : rundir_publish(&r->dir, entry, to, S_ISDIR(st.st_mode),
 		                                        &o->digest, e);
@@ -166,10 +184,12 @@ publish_output(struct run *r, const struct naming *n, int port, const struct res
 		str_free(&branch);
 	}
 	char *from = path_join(res->dir, o->file);
-	int rc = o->is_dir && template && ends_with(template, ".")
-	                 ? publish_entries(r, from, path.s ? path.s : "", o, e)
-	                 : rundir_publish(&r->dir, from, path.s ? path.s : "", o->is_dir,
-	                                  &o->digest, e);
+	const char *to = path.s ? path.s : "";
+	int rc = 0;
+	if (o->is_dir && template && ends_with(template, "."))
+		rc = publish_entries(r, n, from, to, o, e);
+	else if (name_is_usable(r, n, to))
+		rc = rundir_publish(&r->dir, from, to, o->is_dir, &o->digest, e);
 	free(from);
 	str_free(&path);
 	return rc;

@@ -3,7 +3,9 @@
  * branch variables: resolving them is most of the cost of recognising a finished task.
  */
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/secret.h"
 #include "run/run_private.h"
 
 struct lookup {
@@ -84,4 +86,75 @@ run_params(struct run *r, uint32_t task, int attempt, struct error *e)
 	}
 	n->params_attempt = attempt;
 	return n->params;
+}
+
+/* A secret's value; "" with the error set. */
+static const char *
+secret_value(const struct task_param *p, struct arena *arena, struct error *e)
+{
+	struct error why = {0};
+	char *value = secret_read(p->value, &why);
+	const char *copy = value ? arena_strdup(arena, value) : "";
+
+	if (!value)
+		error_set(e, "'%s': %s", p->name, why.text);
+	free(value);
+	return copy;
+}
+
+struct exec_param *
+run_exec_params(const struct task_params *params, struct arena *arena, struct error *e)
+{
+	struct exec_param *list = arena_alloc(arena, (params->count + 1) * sizeof *list);
+
+	for (size_t i = 0; i < params->count; i++) {
+		const struct task_param *p = &params->items[i];
+		const char *value = p->value;
+		if (*value && p->def->flags & AF2_PARAM_SECRET)
+			value = secret_value(p, arena, e);
+		list[i] = (struct exec_param){p->name, value, p->def->flags};
+	}
+	return list;
+}
+
+static void
+add_variable(const struct stage_param *def, const char *value, struct words *out)
+{
+	if (def->flags & AF2_PARAM_SECRET && starts_with(value, "env:"))
+		words_add(out, value + strlen("env:"));
+}
+
+void
+run_secret_variables(const struct run *r, struct words *out)
+{
+	for (size_t i = 0; i < r->w->node_count; i++) {
+		const struct wf_node *n = &r->w->nodes[i];
+		for (size_t k = 0; k < n->stage->param_count; k++)
+			add_variable(&n->stage->params[k], n->stage->params[k].default_value, out);
+		for (size_t k = 0; k < n->param_count; k++)
+			add_variable(&n->stage->params[n->params[k].def], n->params[k].value, out);
+		for (size_t k = 0; k < n->retry_count; k++)
+			if (n->retries[k].def >= 0)
+				add_variable(&n->stage->params[n->retries[k].def],
+				             n->retries[k].value, out);
+	}
+}
+
+int
+run_check_secrets(struct run *r, uint32_t task, int attempt, struct error *e)
+{
+	const struct stage *s = r->w->nodes[r->g->tasks[task].node].stage;
+	const struct task_params *params;
+	struct arena arena = {0};
+	unsigned flags = 0;
+
+	for (size_t i = 0; i < s->param_count; i++)
+		flags |= s->params[i].flags;
+	if (!(flags & AF2_PARAM_SECRET))
+		return 0;
+	params = run_params(r, task, attempt, e);
+	if (params)
+		run_exec_params(params, &arena, e);
+	arena_free(&arena);
+	return error_is_set(e) ? -1 : 0;
 }

@@ -3,9 +3,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "exec/plugins.h"
 #include "record/rundir.h"
@@ -78,6 +79,22 @@ session_close(struct session *s)
 	*s = (struct session){0};
 }
 
+/* One that somebody else has put on the way up, in /tmp say, is used only if it is named: its
+ * results would be believed. */
+static int
+is_usable(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return 0;
+	if (fs_owner_is_trusted(&st))
+		return 1;
+	log_warning("'%s' belongs to another user and is not used: --store DIR names a store",
+	            path);
+	return 0;
+}
+
 /* The nearest .af2flow from the current folder upwards, else one here. */
 static char *
 nearest_store(void)
@@ -86,7 +103,7 @@ nearest_store(void)
 
 	for (;;) {
 		char *try = path_join(dir, ".af2flow");
-		if (access(try, F_OK) == 0) {
+		if (is_usable(try)) {
 			free(dir);
 			free(here);
 			char *store = path_join(try, "store");
@@ -118,6 +135,19 @@ session_store_path(const struct session *s)
 	return set && *set ? path_absolute(NULL, set) : nearest_store();
 }
 
+/* The workflow as a part of a run's name: below the current folder, where runs/ lies, without it,
+ * so that a project that moves finds its runs. Borrows. */
+static const char *
+path_for_name(const char *path)
+{
+	char *here = path_absolute(NULL, ".");
+	size_t n = strlen(here);
+	const char *tail = starts_with(path, here) && path[n] == '/' ? path + n + 1 : path;
+
+	free(here);
+	return tail;
+}
+
 char *
 session_run_path(const struct session *s)
 {
@@ -129,7 +159,7 @@ session_run_path(const struct session *s)
 	for (size_t i = 0; i < w->param_count; i++)
 		params[i] = (struct name_value){w->params[i].name, w->params[i].value,
 		                               w->params[i].from_user};
-	char *name = rundir_name(w->name, w->path, params, w->param_count);
+	char *name = rundir_name(w->name, path_for_name(w->path), params, w->param_count);
 	char *runs = path_absolute(NULL, "runs"), *path = path_join(runs, name);
 	free(runs);
 	free(name);

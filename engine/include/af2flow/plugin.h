@@ -116,7 +116,12 @@ typedef enum af2_param_type {
 
 /* Flags of a parameter. */
 #define AF2_PARAM_REQUIRED 1u  /* unset ("") is an error */
-#define AF2_PARAM_SECRET 2u    /* never in journal, logs or reports */
+/* Of AF2_STRING only. A workflow says where the value is, env:NAME or file:PATH, never the
+ * value; the plugin gets the value. It stands in no journal, log, report or key (a digest
+ * could be guessed from), and is made unreadable in what the plugin says and its programs
+ * print. What it decides of the result (an account, say) must come by another parameter
+ * or the fingerprint. Hand it to programs by their environment: all see a command line. */
+#define AF2_PARAM_SECRET 2u
 #define AF2_PARAM_NO_RESULT 4u /* does not change the result: not in the key */
 #define AF2_PARAM_SETUP 8u     /* belongs to setup: hosts differ by it */
 

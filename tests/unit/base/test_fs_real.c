@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,7 +76,7 @@ follows_no_symlink(void **state)
 	assert_int_equal(errno, ELOOP);
 	assert_int_equal(open_at(*state, "dir/link/file", O_WRONLY | O_CREAT), -1);
 	assert_int_equal(errno, ELOOP);
-	assert_int_equal(fs_mkdirs_real(path), -1);
+	assert_int_equal(fs_mkdirs_real(path, UINT_MAX), -1);
 	assert_int_equal(rmdir("away"), 0); /* still empty */
 	free(path);
 }
@@ -87,12 +88,12 @@ makes_folders(void **state)
 	struct stat st;
 
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(fs_mkdirs_real(path), 0);
+		assert_int_equal(fs_mkdirs_real(path, UINT_MAX), 0);
 		assert_int_equal(stat(path, &st), 0);
 		assert_true(S_ISDIR(st.st_mode));
 	}
 	close(open_at(*state, "file", O_WRONLY | O_CREAT));
-	assert_int_equal(fs_mkdirs_real(file), -1);
+	assert_int_equal(fs_mkdirs_real(file, UINT_MAX), -1);
 	assert_int_equal(errno, ENOTDIR);
 	free(file);
 	free(path);

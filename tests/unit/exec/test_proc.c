@@ -215,19 +215,21 @@ test_sweep(void **state)
 static void
 test_environ(void **state)
 {
-	const char *extra[] = {"AF2_TEST_A=new", "AF2_TEST_C=3", NULL};
+	const char *extra[] = {"AF2_TEST_A=new", "AF2_TEST_C=3", "AF2_TEST_D", NULL};
 	char **env;
 	int a = 0, ab = 0, c = 0;
 
 	(void)state;
 	setenv("AF2_TEST_A", "old", 1);
 	setenv("AF2_TEST_AB", "stays", 1);
+	setenv("AF2_TEST_D", "goes", 1);
 	env = proc_environ(extra);
 	for (size_t i = 0; env[i]; i++) {
 		a += strcmp(env[i], "AF2_TEST_A=new") == 0;
 		ab += strcmp(env[i], "AF2_TEST_AB=stays") == 0;
 		c += strcmp(env[i], "AF2_TEST_C=3") == 0;
 		assert_string_not_equal(env[i], "AF2_TEST_A=old");
+		assert_int_not_equal(strncmp(env[i], "AF2_TEST_D", 10), 0);
 	}
 	assert_true(a == 1 && ab == 1 && c == 1);
 	free(env);

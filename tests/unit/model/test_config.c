@@ -133,6 +133,32 @@ test_layers(void **state)
 	free(store);
 }
 
+/* Settings say which code runs: nobody else may write them. */
+static void
+test_trusted(void **state)
+{
+	struct fixture *f = *state;
+
+	write_text(f->folder, "x.ini", "[engine]\n");
+	assert_int_equal(config_load(&f->c, f->extra, &f->diags), 0);
+	config_free(&f->c);
+	assert_int_equal(chmod(f->extra, 0646), 0);
+	assert_int_equal(config_load(&f->c, f->extra, &f->diags), 1);
+	assert_non_null(strstr(f->diags.items[0].text, f->extra));
+	assert_non_null(strstr(f->diags.items[0].text, "everybody can write it"));
+	assert_non_null(strstr(f->diags.items[0].hint, "chmod go-w"));
+	config_free(&f->c);
+	diags_free(&f->diags);
+	f->diags = (struct diags){0};
+	assert_int_equal(chmod(f->extra, 0644), 0);
+	assert_int_equal(chmod(f->folder, 0777), 0);
+	assert_int_equal(config_load(&f->c, f->extra, &f->diags), 1);
+	assert_non_null(strstr(f->diags.items[0].text, "its folder"));
+	config_free(&f->c);
+	assert_int_equal(chmod(f->folder, 01777), 0);
+	assert_int_equal(config_load(&f->c, f->extra, &f->diags), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -142,6 +168,7 @@ main(void)
 		TEST(test_refused),
 		TEST(test_defaults),
 		TEST(test_layers),
+		TEST(test_trusted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,6 +265,64 @@ what_cannot_be_written_stays(void **state)
 	free(path);
 }
 
+/* Write the lines of a journal back in another order. */
+static void
+rewrite(const char *path, const char *text, const int *order, size_t count)
+{
+	struct str out = {0};
+	const char *starts[64], *p = text;
+	size_t n = 0;
+
+	for (; *p; p = strchr(p, '\n') + 1)
+		starts[n++] = p;
+	starts[n] = p;
+	for (size_t i = 0; i < count; i++)
+		str_addn(&out, starts[order[i]],
+			 (size_t)(starts[order[i] + 1] - starts[order[i]]));
+	write_text(path, out.s);
+	str_free(&out);
+}
+
+/* Lines in a wrong place, and lines twice: each event once, by its number. */
+static void
+events_come_in_order(void **state)
+{
+	static const struct {
+		int order[20];
+		size_t count, damaged;
+	} cases[] = {
+		{{9, 8, 7, 6, 5, 4, 3, 2, 1, 0}, 10, 9},
+		{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 20, 10},
+		{{0, 1, 1, 2, 3, 5, 4, 6, 7, 8, 9, 9}, 12, 3},
+	};
+	char *path = journal_of_ten(*state), *text = read_text(path);
+	struct journal *j;
+	struct seen s;
+	size_t damaged;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		rewrite(path, text, cases[i].order, cases[i].count);
+		s = read_all(path, &damaged);
+		assert_int_equal(s.count, 10);
+		assert_true(s.ordered);
+		for (int k = 0; k < 10; k++)
+			assert_int_equal(s.n[k], k);
+		assert_int_equal(damaged, cases[i].damaged);
+	}
+	/* Numbers go on behind the highest, wherever it stands. */
+	rewrite(path, text, cases[0].order, 10);
+	j = journal_open(path, NULL);
+	journal_resume(j, 100);
+	journal_resume(j, 5);
+	add(j, 10);
+	journal_close(j);
+	s = read_all(path, NULL);
+	assert_int_equal(s.count, 11);
+	assert_int_equal(s.last_seq, 101);
+	free(text);
+	free(path);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int
@@ -279,6 +337,7 @@ main(void)
 		TEST(damaged_lines_are_passed_over),
 		TEST(sound_text_that_is_no_event),
 		TEST(what_cannot_be_written_stays),
+		TEST(events_come_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

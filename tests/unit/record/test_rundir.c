@@ -251,6 +251,73 @@ links_to_objects(void **state)
 	free(real);
 }
 
+/* Anything in the place of a file is set aside; what a symlink leads to is not touched. */
+static void
+what_is_no_file_gives_way(void **state)
+{
+	static const char *const names[] = {"id", "lock", "lock.holder", "workflow.dot",
+					    "params.ini", "meta.json", "topology.xml"};
+	char *victim = path_join(*state, "victim"), *log = path_join(*state, "log"), *text;
+	struct rundir d = open_run(*state);
+	int saved;
+
+	write_text(victim, "precious");
+	for (size_t i = 0; i < 3 * sizeof names / sizeof *names; i++) {
+		char *path = path_join(d.path, names[i / 3]);
+		struct stat st;
+
+		rundir_close(&d);
+		fs_remove_tree(path, NULL);
+		if (i % 3 == 0)
+			assert_int_equal(mkdir(path, 0755), 0);
+		else
+			assert_int_equal(i % 3 == 1 ? symlink(victim, path)
+						    : mkfifo(path, 0600),
+					 0);
+		saved = catch_stderr(log);
+		d = open_run(*state);
+		assert_int_equal(rundir_describe(&d, "digraph {}", 10, "/w.dot", "w",
+						 "/store", NULL, 0, "<xml/>", NULL),
+				 0);
+		text = caught_stderr(log, saved);
+		assert_int_equal(count_lines(text), 1);
+		assert_non_null(strstr(text, "is no file: moved to"));
+		assert_int_equal(lstat(path, &st), 0);
+		assert_true(S_ISREG(st.st_mode));
+		assert_content(victim, "precious");
+		free(text);
+		free(path);
+	}
+	rundir_close(&d);
+	free(log);
+	free(victim);
+}
+
+/* A run writes nothing behind a symlink. */
+static void
+folders_that_are_symlinks_are_refused(void **state)
+{
+	static const char *const names[] = {"tasks", "results"};
+	char *away = path_join(*state, "away"), *run = path_join(*state, "run");
+
+	assert_int_equal(mkdir(away, 0755), 0);
+	for (size_t i = 0; i < 2; i++) {
+		char *path = path_join(run, names[i]);
+		struct error e = {0};
+		struct rundir d = open_run(*state);
+
+		rundir_close(&d);
+		assert_int_equal(symlink(away, path), 0);
+		assert_int_equal(rundir_open(&d, run, &e), -1);
+		assert_non_null(strstr(e.text, names[i]));
+		assert_non_null(strstr(e.text, "symlink"));
+		assert_int_equal(unlink(path), 0);
+		free(path);
+	}
+	free(run);
+	free(away);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int
@@ -262,6 +329,8 @@ main(void)
 		TEST(one_engine_at_a_time),
 		TEST(a_dead_holder_holds_nothing),
 		TEST(a_damaged_id_is_made_anew),
+		TEST(what_is_no_file_gives_way),
+		TEST(folders_that_are_symlinks_are_refused),
 		TEST(describes_itself),
 		TEST(paths_of_tasks),
 		TEST(links_to_objects),

@@ -208,6 +208,122 @@ the_index_hides_no_damage(void **state)
 	}
 }
 
+/* A result with a folder "d" that holds the file "f". */
+static void
+publish_folder(struct store *s, int i, const char *text)
+{
+	struct error e = {0};
+	struct result *r = record_result(i);
+	char *out, *work, *dir, *file;
+
+	assert_int_equal(store_attempt_dirs(s, 1, &out, &work, &e), 0);
+	dir = path_join(out, "d");
+	file = path_join(dir, "f");
+	assert_int_equal(mkdir(dir, 0755), 0);
+	write_text(file, text);
+	r->outputs = xcalloc(1, sizeof *r->outputs);
+	r->output_count = 1;
+	r->outputs[0] = (struct result_output){.port = xstrdup("d"),
+					       .element = xstrdup(""),
+					       .file = xstrdup("d"),
+					       .type = xstrdup("dir"),
+					       .is_dir = 1};
+	assert_int_equal(
+		digest_tree(dir, &r->outputs[0].digest, &r->outputs[0].size, &e), 0);
+	r = store_publish(s, r, out, 0, &e);
+	assert_string_equal(e.text, "");
+	result_free(r);
+	free(file);
+	free(dir);
+	free(work);
+	free(out);
+}
+
+/* What happens to a file deep in an output changes neither size nor mtime of the output
+ * itself. */
+static void
+a_file_in_a_folder_is_looked_at(void **state)
+{
+	for (int kind = 0; kind < 4; kind++) {
+		char *folder = xasprintf("%s/%d", (char *)*state, kind);
+		char *index = path_join(folder, "index"), *log = path_join(folder, "log"),
+		     *file, *text;
+		struct store *s;
+		int saved;
+
+		assert_int_equal(mkdir(folder, 0755), 0);
+		s = open_store(folder);
+		file = object_file(s, "d/f");
+		publish_folder(s, 1, "hello");
+		store_use_index(s, index);
+		assert_int_equal(has_result(s, 1), 1);
+		store_close(s);
+		s = open_store(folder);
+		if (kind < 3)
+			store_use_index(s, index);
+		assert_int_equal(chmod(file, 0644), 0);
+		if (kind == 0)
+			assert_int_equal(truncate(file, 2), 0);
+		else if (kind == 1)
+			zero_fill(file, 0);
+		else
+			flip_bit(file, 1);
+		saved = catch_stderr(log);
+		assert_int_equal(has_result(s, 1), 0);
+		text = caught_stderr(log, saved);
+		assert_int_equal(count_lines(text), 1);
+		free(text);
+		publish_folder(s, 1, "hello");
+		assert_int_equal(has_result(s, 1), 1);
+		store_close(s);
+		free(file);
+		free(log);
+		free(index);
+		free(folder);
+	}
+}
+
+/* In a child without root's rights: one that cannot be read does not stop a new one. */
+static int
+publish_over_unreadable(const char *folder)
+{
+	struct store *s = open_store(folder);
+	char *object = object_path(store_path(s), 1), *out, *json;
+	struct error e = {0};
+	struct result *r;
+	int ok;
+
+	publish_file(s, 1, "old", 0);
+	json = path_join(object, "result.json");
+	ok = chmod(json, 0) == 0 && has_result(s, 1) == 0;
+	r = file_result(s, 1, "new", &out);
+	r = store_publish(s, r, out, 0, &e);
+	ok = ok && r && has_result(s, 1) == 1;
+	result_free(r);
+	free(out);
+	free(json);
+	free(object);
+	store_close(s);
+	return ok ? 0 : 1;
+}
+
+static void
+an_unreadable_object_gives_way(void **state)
+{
+	char *log = path_join(*state, "log"), *text;
+	int saved, rc;
+
+	assert_int_equal(chmod(*state, 0777), 0);
+	saved = catch_stderr(log);
+	rc = as_nobody(publish_over_unreadable, *state);
+	text = caught_stderr(log, saved);
+	assert_int_equal(rc, 0);
+	assert_int_equal(count_lines(text), 1);
+	assert_non_null(strstr(text, "is unreadable"));
+	free(text);
+	free(log);
+}
+
 static void
 a_removed_object_is_absent(void **state)
 {
@@ -390,6 +506,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(damaged_objects_are_made_again),
 		TEST(the_index_hides_no_damage),
+		TEST(a_file_in_a_folder_is_looked_at),
+		TEST(an_unreadable_object_gives_way),
 		TEST(a_removed_object_is_absent),
 		TEST(publishing_over_a_damaged_one),
 		TEST(a_touched_output_is_hashed),
