@@ -14,7 +14,6 @@
 enum {
 	LONG_VALUE = 1000, /* bytes of a value that are kept */
 	DIGITS = 16,       /* of a digest */
-	SECRET_DIGITS = 4, /* enough to see a change, too few to find the value by trying */
 	ITEMS = 16         /* of a port that are named */
 };
 
@@ -79,19 +78,10 @@ key_parts_new(const char *plugin_id, unsigned result_version)
 }
 
 void
-key_parts_param(js *parts, const char *name, const char *value, int secret)
+key_parts_param(js *parts, const char *name, const char *value)
 {
-	if (!parts)
-		return;
-	if (!secret) {
+	if (parts)
 		put_value(section(parts, "params"), name, value);
-		return;
-	}
-	char *sum = digits_of(value, strlen(value), SECRET_DIGITS);
-	char *text = xasprintf("secret %s", sum);
-	js_set_text(section(parts, "params"), name, text);
-	free(text);
-	free(sum);
 }
 
 void

@@ -4,7 +4,7 @@
  *
  * An object; members that would be empty are left out:
  *     {"plugin":ID,"version":N,
- *      "params":{NAME:VALUE},          long ones are cut, secret ones just 4 digits of a digest
+ *      "params":{NAME:VALUE},          long ones are cut
  *      "files":{NAME:"DIGEST base"},   NAME is the parameter; of a list "PARAMETER/FILE"
  *      "prints":{NAME:VALUE},          the fingerprint
  *      "inputs":{PORT:[DIGEST,N,{LABEL:DIGEST}]},   of all that the port adds to the key, the
@@ -22,7 +22,7 @@
 #include "model/reasons.h"
 
 js *key_parts_new(const char *plugin_id, unsigned result_version);
-void key_parts_param(js *parts, const char *name, const char *value, int secret);
+void key_parts_param(js *parts, const char *name, const char *value);
 /* `file` NULL: the parameter's only file or database, at `path`; else one of its list. */
 void key_parts_file(js *parts, const char *name, const char *file, const char *path,
                     const struct digest *d);

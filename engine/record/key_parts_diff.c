@@ -74,10 +74,6 @@ one_value(struct reasons *out, int id, const char *what, const char *name, const
 
 	if (a && b && !strcmp(a, b))
 		return;
-	if ((a && starts_with(a, "secret ")) || (b && starts_with(b, "secret "))) {
-		reasons_add(out, id, name, NULL, NULL, "%s changed (it is secret)", what);
-		return;
-	}
 	changed(out, id, what, name, a, b);
 }
 

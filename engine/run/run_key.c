@@ -53,8 +53,7 @@ key_of_param(struct run *r, const struct task_param *p, struct error *e)
 		return key_of_files(r, p->name, p->value, e);
 	default:
 		key_param(r->key, p->name, p->value);
-		key_parts_param(r->parts, p->name, p->value,
-		                (p->def->flags & AF2_PARAM_SECRET) != 0);
+		key_parts_param(r->parts, p->name, p->value);
 		return 0;
 	}
 	key_param_digest(r->key, p->name, &d);
