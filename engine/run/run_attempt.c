@@ -27,8 +27,8 @@ clamp(const struct machine *m, struct task_options *o)
 void
 run_enqueue(struct run *r, struct active *a)
 {
-	struct request q = {.cpus = a->options.cpus, .cpus_cap = a->options.cpus_cap,
-	                    .gpus = a->options.gpus, .memory = a->options.memory};
+	struct request q = {.cpus = a->options->cpus, .cpus_cap = a->options->cpus_cap,
+	                    .gpus = a->options->gpus, .memory = a->options->memory};
 	struct error e = {0};
 
 	if (sched_possible(r->sched, &q, &e)) {
@@ -37,7 +37,7 @@ run_enqueue(struct run *r, struct active *a)
 	}
 	a->queued = 1;
 	a->started = loop_now();
-	sched_ready(r->sched, a->task, &q, a->options.priority);
+	sched_ready(r->sched, a->task, &q, a->options->priority);
 }
 
 /* Put attempt `attempt` of a task into the scheduler's queue. */
@@ -49,7 +49,7 @@ run_again(struct run *r, struct active *a, int attempt)
 	a->attempt = attempt;
 	if (!a->label)
 		a->label = run_label(r, a->task);
-	int rc = run_options(r, a->task, attempt, &a->options, &e);
+	int rc = run_set_options(r, a, attempt, &e);
 	if (rc == 0)
 		rc = run_key(r, a, attempt, 1, &a->key, &e);
 	if (rc == 0)
@@ -70,7 +70,7 @@ run_again(struct run *r, struct active *a, int attempt)
 		return;
 	}
 	if (attempt > 1)
-		clamp(r->machine, &a->options);
+		clamp(r->machine, a->own_options);
 	run_enqueue(r, a);
 }
 
@@ -219,7 +219,7 @@ memory_limit(const struct run *r, const struct active *a)
 {
 	int percent = r->s->settings.memory_limit;
 
-	return a->options.has_memory ? a->slot.memory / 100 * (uint64_t)percent : 0;
+	return a->options->has_memory ? a->slot.memory / 100 * (uint64_t)percent : 0;
 }
 
 static int
@@ -230,9 +230,9 @@ start(struct run *r, struct active *a, struct error *e)
 	struct str pus = {0}, gpus = {0};
 	struct exec_spec spec = {
 		.stage = n->stage, .node = n->name, .label = a->label, .outputs = n->outputs,
-		.output_count = n->output_count, .timeout = a->options.timeout,
-		.grace = a->options.grace < 0 ? r->s->settings.grace : a->options.grace,
-		.max_output = a->options.max_output, .memory_limit = memory_limit(r, a),
+		.output_count = n->output_count, .timeout = a->options->timeout,
+		.grace = a->options->grace < 0 ? r->s->settings.grace : a->options->grace,
+		.max_output = a->options->max_output, .memory_limit = memory_limit(r, a),
 		.capture = r->s->settings.capture,
 		.fresh = a->attempt > 1, .sync_after = SYNC_AFTER};
 	char *branch = run_branch_text(r, a->task);

@@ -25,7 +25,7 @@ retry_now(void *arg)
 static double
 retry_delay(const struct active *a)
 {
-	double d = a->options.retry_delay;
+	double d = a->options->retry_delay;
 
 	for (int i = 1; i < a->attempt && d < DELAY_CAP; i++)
 		d *= 2;
@@ -59,8 +59,8 @@ run_fail(struct run *r, struct active *a, int cls, int status, int signal,
 {
 	uint32_t task = a->task, f = a->followers;
 
-	if (a->attempt <= a->options.retries && !r->stopping
-	    && retry_wanted(&a->options, cls, status, signal)) {
+	if (a->attempt <= a->options->retries && !r->stopping
+	    && retry_wanted(a->options, cls, status, signal)) {
 		double delay = retry_delay(a);
 		js *event = js_object();
 		js_set_text(event, "event", "retry");
@@ -79,7 +79,7 @@ run_fail(struct run *r, struct active *a, int cls, int status, int signal,
 		a->delay = loop_after(r->loop, delay, 0, retry_now, a);
 		return;
 	}
-	struct task_options options = a->options;
+	struct task_options options = *a->options;
 	int attempt = a->attempt;
 	run_fail_finally(r, task, &options, cls, message);
 	while (f != NONE) {
@@ -89,8 +89,8 @@ run_fail(struct run *r, struct active *a, int cls, int status, int signal,
 		own->attempt = attempt; /* it was its attempt too */
 		if (!own->label)
 			own->label = run_label(r, f);
-		if (run_options(r, f, attempt, &own->options, &e))
-			run_options(r, f, 1, &own->options, &e);
+		if (run_set_options(r, own, attempt, &e))
+			run_set_options(r, own, 1, &e);
 		run_fail(r, own, cls, status, signal, message);
 		f = next;
 	}

@@ -298,7 +298,7 @@ key_with(struct run *r, struct active *a, const struct task_params *params, int 
 	key_parts_fingerprint(r->parts, print);
 	key_of_inputs(r, a->task);
 	key_of_variables(r, a->task);
-	if (!a->options.cache || n->output_count == 0) {
+	if (!a->options->cache || n->output_count == 0) {
 		char *branch = run_branch_text(r, a->task);
 		key_private(r->key, r->dir.id ? r->dir.id : "", n->name, branch);
 		key_parts_private(r->parts, r->dir.id ? r->dir.id : "");

@@ -98,11 +98,13 @@ end(struct run *r)
 void
 run_park(struct run *r, struct active *a, struct result *made, const struct exec_result *x)
 {
-	a->made = made;
-	a->end = *x; /* numbers; texts are borrowed */
-	a->end.outputs = NULL;
-	a->end.values = a->end.measures = NULL;
-	a->end.message = "";
+	struct parked *p = a->parked = xcalloc(1, sizeof *p);
+
+	p->made = made;
+	p->end = *x; /* numbers; texts are borrowed */
+	p->end.outputs = NULL;
+	p->end.values = p->end.measures = NULL;
+	p->end.message = "";
 	u32s_push(&r->pause.parked, a->task);
 }
 
@@ -125,10 +127,11 @@ static void
 retry_parked(struct run *r, uint32_t task)
 {
 	struct active *a = run_rtask(r, task)->active;
-	struct exec_result x = a->end;
-	struct result *made = a->made;
+	struct exec_result x = a->parked->end;
+	struct result *made = a->parked->made;
 
-	a->made = NULL;
+	free(a->parked);
+	a->parked = NULL;
 	if (!run_conclude(r, a, result_copy(made), &x))
 		run_park(r, a, made, &x);
 	else

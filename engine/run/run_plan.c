@@ -166,7 +166,7 @@ plan_ready(struct run *r, struct map *keys, struct plan_task *t)
 	struct active *a = run_active(r, t->task);
 	struct error e = {0};
 	struct digest key;
-	int added, known = run_options(r, t->task, 1, &a->options, &e);
+	int added, known = run_set_options(r, a, 1, &e);
 
 	if (known == 0)
 		known = run_key(r, a, 1, 0, &key, &e);

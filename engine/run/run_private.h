@@ -25,7 +25,8 @@ struct active {
 	int attempt;          /* of this run, from 1 */
 	int number;           /* in the run directory's history, from 1 */
 	struct digest key;    /* of this attempt's values */
-	struct task_options options;
+	const struct task_options *options; /* the node's, or own_options */
+	struct task_options *own_options;
 	struct attempt *a;    /* running, else NULL */
 	struct slot slot;
 	unsigned cpus, gpus;  /* of the slot, kept beyond it */
@@ -37,12 +38,17 @@ struct active {
 	uint32_t followers;   /* first task with the same key, or NONE */
 	int queued;           /* waits in the scheduler */
 	int print_class;      /* why its fingerprint failed */
-	struct result *made;  /* finished, but not published yet: see run_pause.c, */
-	struct exec_result end; /* and how it ended */
+	struct parked *parked; /* finished, but not published yet: see run_pause.c */
 	char *fingerprint;    /* text, once known */
 	struct key_lock lock; /* of `key`, while it runs */
 	double pause;         /* until it looks again what another engine made */
 	char *holder;         /* that engine; NULL: it waits for none */
+};
+
+/* A finished attempt, and how it ended. */
+struct parked {
+	struct result *made;
+	struct exec_result end;
 };
 
 /* What the run knows of a task beside the graph. */
@@ -159,6 +165,8 @@ void run_resolve_init(struct run *r);
 void run_resolve_free(struct run *r);
 int run_options(struct run *r, uint32_t task, int attempt, struct task_options *out,
                 struct error *e);
+/* Set a->options to those of an attempt; on an error they stay as they are. */
+int run_set_options(struct run *r, struct active *a, int attempt, struct error *e);
 const struct task_params *run_params(struct run *r, uint32_t task, int attempt,
                                      struct error *e);
 

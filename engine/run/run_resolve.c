@@ -64,6 +64,25 @@ run_options(struct run *r, uint32_t task, int attempt, struct task_options *out,
 	return 0;
 }
 
+int
+run_set_options(struct run *r, struct active *a, int attempt, struct error *e)
+{
+	const struct run_node *n = &r->nodes[r->g->tasks[a->task].node];
+	struct task_options options;
+
+	if (run_options(r, a->task, attempt, &options, e))
+		return -1;
+	if (n->has_options && attempt == 1) {
+		a->options = &n->options;
+		return 0;
+	}
+	if (!a->own_options)
+		a->own_options = xcalloc(1, sizeof *a->own_options);
+	*a->own_options = options;
+	a->options = a->own_options;
+	return 0;
+}
+
 const struct task_params *
 run_params(struct run *r, uint32_t task, int attempt, struct error *e)
 {

@@ -15,7 +15,7 @@
 static int
 is_shared(const struct run *r, const struct active *a)
 {
-	return a->options.cache && r->w->nodes[r->g->tasks[a->task].node].output_count > 0;
+	return a->options->cache && r->w->nodes[r->g->tasks[a->task].node].output_count > 0;
 }
 
 static void look_again(void *arg);

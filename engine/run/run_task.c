@@ -26,11 +26,13 @@ run_rtask(struct run *r, uint32_t task)
 struct active *
 run_active(struct run *r, uint32_t task)
 {
+	static const struct task_options defaults;
 	struct active *a = xcalloc(1, sizeof *a);
 
 	a->r = r;
 	a->task = task;
 	a->attempt = 1;
+	a->options = &defaults;
 	a->followers = NONE;
 	if (r->executing)
 		a->label = run_label(r, task);
@@ -47,7 +49,10 @@ run_drop_active(struct run *r, uint32_t task)
 		return;
 	run_rtask(r, task)->active = NULL;
 	run_unclaim(r, a);
-	result_free(a->made);
+	if (a->parked)
+		result_free(a->parked->made);
+	free(a->parked);
+	free(a->own_options);
 	free(a->out_dir);
 	free(a->work_dir);
 	free(a->attempt_dir);
@@ -198,7 +203,7 @@ note_settled(struct run *r, uint32_t task)
 int
 run_look_up(struct run *r, struct active *a, int may_ask, enum made made, struct error *e)
 {
-	int last = a->options.has_retry_values ? a->options.retries + 1 : 1;
+	int last = a->options->has_retry_values ? a->options->retries + 1 : 1;
 	struct result *result = NULL;
 
 	if (!r->store)
@@ -288,7 +293,7 @@ run_take(struct run *r, uint32_t task)
 	if (run_check_items(r, task))
 		return;
 	a = run_active(r, task);
-	if (run_options(r, task, 1, &a->options, &e)) {
+	if (run_set_options(r, a, 1, &e)) {
 		run_settle_bad(r, task, T_FAILED, AF2_CLASS_PERMANENT, e.text);
 		return;
 	}
@@ -305,7 +310,7 @@ take_hinted(struct run *r, uint32_t task)
 	if (r->g->tasks[task].state != T_WAITING || run_check_items(r, task))
 		return;
 	a = run_active(r, task);
-	if (run_options(r, task, 1, &a->options, &e)
+	if (run_set_options(r, a, 1, &e)
 	    || run_look_up(r, a, 0, MADE_BEFORE, &e) != 1)
 		run_drop_active(r, task);
 }
