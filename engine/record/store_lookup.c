@@ -409,14 +409,14 @@ object_inode(const struct store *s, const char *name)
 	return fstatat(s->objects_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : st.st_ino;
 }
 
-/* One that seems damaged may have come, or been replaced by another engine, while we
- * looked. It is damaged if it is once we know which one (*was) we look at. */
+/* One that seems damaged or unreadable may have come, gone, or been replaced by another
+ * engine, while we looked. It is if it is once we know which one (*was) we look at. */
 static void
 check_twice(struct store *s, const struct digest *key, const char *name,
 	    struct object_state *o, ino_t *was)
 {
 	object_check(s, key, name, 0, o);
-	if (o->finding != DAMAGED)
+	if (o->finding == SOUND)
 		return;
 	result_free(o->result);
 	*was = object_inode(s, name);
@@ -455,7 +455,10 @@ object_lookup(struct store *s, const struct digest *key, struct result **out)
 			return !o.absent;
 		}
 		result_free(o.result);
-		moved = o.finding == DAMAGED ? object_move_aside(s, name, was, &to) : -1;
+		if (o.finding == DAMAGED)
+			moved = object_move_aside(s, name, was, &to);
+		else
+			moved = object_inode(s, name) == was ? -1 : 1;
 	}
 	if (moved == 0) {
 		log_warning("result '%s/%s' is damaged: %s; counted as absent, moved "
