@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -270,8 +271,12 @@ syscall(long number, ...)
 	for (int i = 0; i < 6; i++)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
-	if (number == SYS_openat2 && fails_at(OPEN, (int)a[0], (const char *)a[1]))
-		return -1;
+	if (number == SYS_openat2) {
+		const struct open_how *wanted = (const void *)a[2];
+
+		if (fails_at(OPENS(wanted->flags), (int)a[0], (const char *)a[1]))
+			return -1;
+	}
 	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
