@@ -11,7 +11,7 @@ chaos-faults: all $(check_DATA)
 		$(top_srcdir)/tests/chaos/faults.py
 chaos: chaos-faults
 .PHONY: chaos chaos-faults
-# What must hold whatever happens: a bounded part in `make check`, the long one by `make chaos`.
+# Processes killed at random, and every moment of a power loss.
 
 #: tests/chaos/*.bats
 chaos_tests = \
