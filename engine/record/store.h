@@ -65,6 +65,9 @@ struct result *store_publish(struct store *s, struct result *r, const char *out_
 			     int sync, struct error *e);
 /* Write buffered records and the index's new lines (no sync) / and fdatasync both. */
 int store_flush(struct store *s, int sync, struct error *e);
+/* Have store_close write damaged segments of dead engines anew, even if this engine has
+ * nothing else to write, so that they are told of once. */
+void store_mend(struct store *s);
 /* Note in runs/ that this run directory uses the store, and rely from now on on what is
  * looked up: store gc keeps it (store_gc.c). Before the first look-up; a directory that
  * is not there is passed over. */

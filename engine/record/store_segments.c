@@ -297,6 +297,14 @@ join(struct store *s, const unsigned char *marks)
 }
 
 void
+store_mend(struct store *s)
+{
+	/* Who may not write does without. */
+	if (s->damaged_dead)
+		(void)store_register(s, NULL);
+}
+
+void
 segments_merge(struct store *s)
 {
 	unsigned char *marks;

@@ -485,6 +485,7 @@ finish(struct run *r)
 		if (!run_wait(r, &e))
 			return r->exit = exit_code(r);
 	run_wait_over(r);
+	store_mend(r->store);
 	return r->exit;
 }
 

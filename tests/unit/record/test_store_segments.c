@@ -77,6 +77,33 @@ damaged_segments(void **state)
 	}
 }
 
+/* Told once: a run that has nothing to write mends it all the same, one that may not write
+ * lets it be. */
+static void
+damage_is_mended_by_who_may(void **state)
+{
+	char *seg = path_join(*state, "store/segments/merged-0"), *text;
+	char *log = path_join(*state, "log");
+	struct store *s = open_store(*state);
+	int saved;
+
+	store_close(s);
+	write_text(seg, "damaged\n");
+	for (int turn = 0; turn < 3; turn++) {
+		s = open_store(*state);
+		saved = catch_stderr(log);
+		assert_int_equal(has_result(s, 1), 0);
+		if (turn == 1)
+			store_mend(s);
+		store_close(s);
+		text = caught_stderr(log, saved);
+		assert_int_equal(count_lines(text), turn < 2);
+		free(text);
+	}
+	free(log);
+	free(seg);
+}
+
 /* The same key twice: the first one stands. */
 static void
 the_first_record_stands(void **state)
@@ -117,6 +144,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(damaged_segments),
+		TEST(damage_is_mended_by_who_may),
 		TEST(the_first_record_stands),
 	};
 
