@@ -46,7 +46,7 @@ make_last(int run, const char *relative)
 }
 
 /* Open folder `name`, made if missing; a file in its place is set aside. */
-static int
+__attribute__((nonnull)) static int
 make_and_open(int at, const char *name)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW;
