@@ -154,14 +154,13 @@ digest_hex(const struct digest *d, char out[DIGEST_HEX + 1])
 	return out;
 }
 
-/* Only what digest_hex writes: lower case. */
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* Value of a digit plus 1: only what digest_hex writes, lower case. A table, since a
+ * rerun of many tasks reads many digests. */
+static const unsigned char hex_value[256] = {
+	['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7, ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 int
 digest_parse(const char *hex, struct digest *out)
@@ -171,11 +170,12 @@ digest_parse(const char *hex, struct digest *out)
 	if (strlen(hex) != DIGEST_HEX)
 		return -1;
 	for (int i = 0; i < 32; i++) {
-		int hi = hex_value(hex[2 * i]), lo = hex_value(hex[2 * i + 1]);
+		unsigned hi = hex_value[(unsigned char)hex[2 * i]];
+		unsigned lo = hex_value[(unsigned char)hex[2 * i + 1]];
 
-		if (hi < 0 || lo < 0)
+		if (!hi || !lo)
 			return -1;
-		d.b[i] = (unsigned char)(hi << 4 | lo);
+		d.b[i] = (unsigned char)((hi - 1) << 4 | (lo - 1));
 	}
 	*out = d;
 	return 0;

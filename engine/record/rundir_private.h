@@ -10,9 +10,10 @@
 int rundir_take_lock(struct rundir *d, enum locks how, double patience, struct error *e);
 /* Give it back, if it is locked. */
 void rundir_drop_lock(struct rundir *d);
-/* rundir_stands.c: the state of what was copied from `from` to `to`, from sizes and mtimes
- * alone. -1 if something is missing or of another kind or size. */
-int published_state(const char *from, const char *to, int is_dir, uint64_t *state);
+/* rundir_stands.c: the state of what was copied from `from` to `to` (of a file, relative to
+ * the folder `at`), from sizes and mtimes alone. -1 if something is missing or of another kind or size. */
+int published_state(const char *from, int at, const char *to, int is_dir,
+		    uint64_t *state);
 /* Is it equal, byte by byte? */
 int published_equals(const char *from, const char *to);
 

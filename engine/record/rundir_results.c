@@ -7,6 +7,7 @@
  * Damaged lines only mean that something is published once more.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ struct rundir_published {
 	struct map by_path; /* -> index into notes */
 	struct note *notes;
 	size_t count, cap;
+	int fd; /* results/, -1: it was not there */
 	uint32_t boot;
 	int changed;  /* results */
 	int restamped; /* notes alone */
@@ -52,6 +54,8 @@ rundir_published_free(struct rundir_published *p)
 {
 	if (!p)
 		return;
+	if (p->fd >= 0)
+		close(p->fd);
 	map_free(&p->by_path);
 	free(p->notes);
 	free(p);
@@ -116,6 +120,9 @@ notes_of(struct rundir *d)
 	if (d->published)
 		return d->published;
 	d->published = xcalloc(1, sizeof *d->published);
+	path = results_path(d, "");
+	d->published->fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	free(path);
 	engine_boot(boot);
 	d->published->boot = crc32c(boot, strlen(boot));
 	path = results_path(d, ".published");
@@ -227,25 +234,36 @@ rundir_prune(struct rundir *d)
 
 /* Is this what the notes say stands there? */
 static int
-is_published(struct rundir *d, const char *from, const char *relative, const char *path,
-	     int is_dir, const struct digest *digest)
+is_published(struct rundir *d, const char *from, const char *relative, int is_dir,
+	     const struct digest *digest)
 {
 	struct rundir_published *p = notes_of(d);
 	uint64_t *index = map_gets(&p->by_path, relative), state;
 	struct note *note = index ? &p->notes[*index] : NULL;
+	char *path = NULL;
+	int stands;
 
-	if (!note || !digest_equal(&note->digest, digest) ||
-	    published_state(from, path, is_dir, &state) < 0)
+	if (!note || !digest_equal(&note->digest, digest))
 		return 0;
-	if (state != note->state || p->boot != note->boot) {
-		if (!published_equals(from, path))
-			return 0;
-		note->state = state;
-		note->boot = p->boot;
-		p->restamped = 1;
+	/* One short path for the kernel to walk: there may be very many. */
+	if (!is_dir && p->fd >= 0) {
+		stands = published_state(from, p->fd, relative, 0, &state) == 0;
+	} else {
+		path = results_path(d, relative);
+		stands = published_state(from, AT_FDCWD, path, is_dir, &state) == 0;
 	}
-	note->kept = 1;
-	return 1;
+	if (stands && (state != note->state || p->boot != note->boot)) {
+		path = path ? path : results_path(d, relative);
+		stands = published_equals(from, path);
+		if (stands) {
+			note->state = state;
+			note->boot = p->boot;
+			p->restamped = 1;
+		}
+	}
+	note->kept |= stands;
+	free(path);
+	return stands;
 }
 
 static int
@@ -354,12 +372,9 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 		return error_set(e,
 				 "cannot publish '%s': not a usable path below results",
 				 relative);
-	to = results_path(d, relative);
-	if (is_published(d, from, relative, to, is_dir, digest)) {
-		free(to);
+	if (is_published(d, from, relative, is_dir, digest))
 		return 0;
-	}
-	c.to = to;
+	c.to = to = results_path(d, relative);
 	if (lstat(from, &st) < 0)
 		rc = error_set(e, "cannot publish '%s':", from);
 	else if (is_dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
@@ -376,7 +391,7 @@ rundir_publish(struct rundir *d, const char *from, const char *relative, int is_
 	if (rc == 0) {
 		note.size = is_dir ? 0 : (uint64_t)st.st_size;
 		note.boot = d->published->boot;
-		if (published_state(from, to, is_dir, &note.state) < 0)
+		if (published_state(from, AT_FDCWD, to, is_dir, &note.state) < 0)
 			note.state = 0; /* looked at again next time */
 		set_note(d->published, relative, &note);
 		d->published->changed = 1;

@@ -90,14 +90,15 @@ visit(void *arg, const char *path, const char *relative, const struct stat *from
 }
 
 int
-published_state(const char *from, const char *to, int is_dir, uint64_t *state)
+published_state(const char *from, int at, const char *to, int is_dir,
+		uint64_t *state)
 {
 	struct comparison c = {.to = to};
 	struct digest d;
 	struct stat st;
 	int rc;
 
-	if (lstat(to, &st) < 0 || !(st.st_mode & S_IRUSR) ||
+	if (fstatat(at, to, &st, AT_SYMLINK_NOFOLLOW) < 0 || !(st.st_mode & S_IRUSR) ||
 	    (is_dir ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)))
 		return -1;
 	*state = file_state(&st);

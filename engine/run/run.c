@@ -557,6 +557,8 @@ run_close(struct run *r)
 	map_free(&r->unprinted);
 	map_free(&r->prints);
 	map_free(&r->asked);
+	map_free(&r->files);
+	free(r->file_digests);
 	map_free(&r->keys);
 	map_free(&r->timings);
 	run_early_events(r, 0);

@@ -8,6 +8,26 @@
 #include "base/fs.h"
 #include "run/run_private.h"
 
+/* Before anything runs, a file is looked at once, however many tasks name it. */
+static int
+file_digest(struct run *r, const char *path, struct digest *out, struct error *e)
+{
+	uint64_t *at = r->executing ? NULL : map_gets(&r->files, path);
+
+	if (at) {
+		*out = r->file_digests[*at];
+		return 0;
+	}
+	if (store_file_digest(r->store, path, out, e))
+		return -1;
+	if (!r->executing) {
+		GROW(r->file_digests, r->file_count, r->file_cap);
+		*map_puts(&r->files, path, NULL) = r->file_count;
+		r->file_digests[r->file_count++] = *out;
+	}
+	return 0;
+}
+
 static int
 key_of_files(struct run *r, const char *name, const char *list, struct error *e)
 {
@@ -18,7 +38,7 @@ key_of_files(struct run *r, const char *name, const char *list, struct error *e)
 	if (words_split_posix(&files, list))
 		rc = error_set(e, "parameter '%s': unfinished quote in '%s'", name, list);
 	for (size_t i = 0; i < files.count && rc == 0; i++) {
-		rc = store_file_digest(r->store, files.v[i], &d, e);
+		rc = file_digest(r, files.v[i], &d, e);
 		if (rc == 0) {
 			key_param(r->key, "file", path_base(files.v[i]));
 			key_param_digest(r->key, name, &d);
@@ -42,7 +62,7 @@ key_of_param(struct run *r, const struct task_param *p, struct error *e)
 	case AF2_PROGRAM:
 		return 0; /* a path says nothing of the result; versions come by fingerprint */
 	case AF2_FILE:
-		if (store_file_digest(r->store, p->value, &d, e))
+		if (file_digest(r, p->value, &d, e))
 			return -1;
 		break;
 	case AF2_DATABASE:

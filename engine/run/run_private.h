@@ -108,6 +108,9 @@ struct run {
 	struct map prints;      /* fingerprint id -> text pointer */
 	struct map unprinted;   /* fingerprint id -> why it failed in this run */
 	struct asking *askings; /* questions under way */
+	struct map files;       /* path -> index into file_digests, in the look-up phase */
+	struct digest *file_digests;
+	size_t file_count, file_cap;
 	struct map asked;       /* fingerprint id -> first task that waits for it */
 	struct u32s missing;    /* ready, no result, before the machine is loaded */
 	size_t *cached;         /* per node */

@@ -174,9 +174,12 @@ publish_output(struct run *r, const struct naming *n, int port, const struct res
 	} else {
 		struct str branch = {0};
 		for (size_t i = 0; i < n->count; i++)
-			if (var_kind(r->w, n->names[i]) != VAR_GLOB)
-				str_printf(&branch, "%s%s=%s", branch.len ? "," : "",
-				           n->names[i], n->values[i]);
+			if (var_kind(r->w, n->names[i]) != VAR_GLOB) {
+				str_add(&branch, branch.len ? "," : "");
+				str_add(&branch, n->names[i]);
+				str_add(&branch, "=");
+				str_add(&branch, n->values[i]);
+			}
 		add_component(&path, n->node->name);
 		if (branch.len)
 			add_component(&path, branch.s);
