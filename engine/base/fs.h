@@ -57,6 +57,8 @@ int fs_sync_up(const char *path, struct error *e);
  * missing a plain rename() of a folder onto a non-empty one, which fails). 0 or -1 with
  * errno. */
 int fs_rename_noreplace(const char *from, const char *to);
+/* Is it a folder that is not empty? 1 or 0. */
+int fs_has_entries(const char *path);
 /* Absolute path of a program by PATH, caller frees, NULL if there is none. A name with
  * '/' is checked as it is. */
 char *fs_find_program(const char *name);

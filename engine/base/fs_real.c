@@ -5,6 +5,7 @@
  * later, in a folder that the engine or a host writes, must not lead them elsewhere:
  * so such paths are opened, and folders made, without following any.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -70,6 +71,20 @@ fs_mkdirs_real(const char *path, unsigned most)
 		return -1;
 	close(fd);
 	return 0;
+}
+
+int
+fs_has_entries(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *x = NULL;
+
+	while (d && (x = readdir(d)) &&
+	       (strcmp(x->d_name, ".") == 0 || strcmp(x->d_name, "..") == 0))
+		;
+	if (d)
+		closedir(d);
+	return x != NULL;
 }
 
 char *

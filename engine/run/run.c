@@ -329,7 +329,7 @@ static int
 history_is_lost(const struct run *r)
 {
 	char *tasks = path_join(r->dir.path, "tasks");
-	int lost = !r->history->runs && access(tasks, F_OK) == 0;
+	int lost = !r->history->runs && fs_has_entries(tasks);
 
 	free(tasks);
 	return lost;
@@ -366,8 +366,8 @@ tell_damage(struct run *r)
 
 	if (h->damaged <= h->damage_told) {
 		if (history_is_lost(r) && !r->journal_aside)
-			log_warning("'%s/journal' was lost: attempts are numbered anew",
-			            r->dir.path);
+			log_warning("'%s/journal' is damaged: what it told is lost, attempts "
+			            "are numbered anew", r->dir.path);
 		return;
 	}
 	log_warning("'%s/journal': %zu line%s damaged or out of place: passed over",

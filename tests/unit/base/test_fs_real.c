@@ -94,6 +94,8 @@ makes_folders(void **state)
 	}
 	close(open_at(*state, "file", O_WRONLY | O_CREAT));
 	assert_int_equal(fs_mkdirs_real(file, UINT_MAX), -1);
+	assert_int_equal(fs_has_entries(file), 0);
+	assert_int_equal(fs_has_entries(*state), 1);
 	assert_int_equal(errno, ENOTDIR);
 	free(file);
 	free(path);
