@@ -191,6 +191,8 @@ no_such_task(const struct explain *x, const char *label)
 	struct words all = {0};
 
 	explain_labels(x, NULL, &all);
+	for (size_t i = 0; i < all.count && !strchr(label, '['); i++)
+		all.v[i][strcspn(all.v[i], "[")] = '\0'; /* a node was meant */
 	const char *near = all.count ? nearest_word(label, (const char *const *)all.v) : NULL;
 	log_error("no task '%s' in this run%s%s%s", label, near ? "; did you mean '" : "",
 	          near ? near : "", near ? "'?" : "");

@@ -314,6 +314,8 @@ DOT
     expect 0 af2flow run m.dot --run-dir r
     expect 2 af2flow explain r "many[i=77]"
     said "no task 'many[i=77]' in this run; did you mean 'many[i=7]'?"
+    expect 2 af2flow explain r mny
+    said "no task 'mny' in this run; did you mean 'many'?"
     expect 0 af2flow explain r many
     said "many: 7 tasks; name one of them"
     said "  7 done: many[i=1], many[i=2], many[i=3], many[i=4], many[i=5], ..."
