@@ -44,7 +44,7 @@ struct session {
  * (columns) are filled in. session_close in any case. */
 int session_open(struct session *s, const struct run_config *c, struct diags *diags);
 void session_close(struct session *s);
-/* Path of af2flow-host: AF2FLOW_HOST, beside the program's build, else where it was installed. */
+/* Path of af2flow-host: AF2FLOW_HOST, else where it was installed. */
 const char *host_program(void);
 /* The store's path by the rules; caller frees. */
 char *session_store_path(const struct session *s);
