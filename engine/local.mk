@@ -165,10 +165,10 @@ record_sources = \
 	engine/record/rundir_lock.c \
 	engine/record/rundir_private.h \
 	engine/record/rundir_results.c \
+	engine/record/rundir_stands.c \
+	engine/record/rundir_waiting.c \
 	engine/record/segment_write.c \
 	engine/record/segment_write.h \
-	engine/record/rundir_waiting.c \
-	engine/record/rundir_stands.c \
 	engine/record/store.c \
 	engine/record/store.h \
 	engine/record/store_database.c \
@@ -191,14 +191,14 @@ record_sources = \
 	engine/record/store_segments.c \
 	engine/record/store_stamp.c \
 	engine/record/store_stamps.h \
+	engine/record/store_story.c \
+	engine/record/store_sync.c \
 	engine/record/store_verify.c \
 	engine/record/store_verify.h \
 	engine/record/store_verify_private.h \
 	engine/record/store_verify_segments.c \
 	engine/record/store_walk.c \
 	engine/record/store_walk.h \
-	engine/record/store_sync.c \
-	engine/record/store_story.c \
 	engine/record/tree.c \
 	engine/record/tree.h
 
@@ -240,8 +240,12 @@ run_sources = \
 	engine/run/run.c \
 	engine/run/run.h \
 	engine/run/run_attempt.c \
+	engine/run/run_conclude.c \
+	engine/run/run_damage.c \
 	engine/run/run_events.c \
+	engine/run/run_execute.c \
 	engine/run/run_fail.c \
+	engine/run/run_finish.c \
 	engine/run/run_items.c \
 	engine/run/run_key.c \
 	engine/run/run_pause.c \
@@ -251,6 +255,7 @@ run_sources = \
 	engine/run/run_publish.c \
 	engine/run/run_resolve.c \
 	engine/run/run_share.c \
+	engine/run/run_start.c \
 	engine/run/run_task.c \
 	engine/run/run_view.c \
 	engine/run/run_waiting.c \

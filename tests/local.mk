@@ -45,8 +45,8 @@ unit_tests = \
 	tests/unit/base/test_digest \
 	tests/unit/base/test_error \
 	tests/unit/base/test_fs \
-	tests/unit/base/test_fs_sync \
 	tests/unit/base/test_fs_real \
+	tests/unit/base/test_fs_sync \
 	tests/unit/base/test_fs_trust \
 	tests/unit/base/test_ini \
 	tests/unit/base/test_json \
@@ -102,9 +102,9 @@ unit_tests = \
 	tests/unit/record/test_store_gc \
 	tests/unit/record/test_store_runs \
 	tests/unit/record/test_store_segments \
-	tests/unit/record/test_store_sync \
-	tests/unit/record/test_store_story \
 	tests/unit/record/test_store_stamp \
+	tests/unit/record/test_store_story \
+	tests/unit/record/test_store_sync \
 	tests/unit/record/test_store_verify \
 	tests/unit/sched/test_machine \
 	tests/unit/sched/test_machine_system \
@@ -163,21 +163,20 @@ system_tests = \
 	tests/system/failures.bats \
 	tests/system/install.bats \
 	tests/system/leaks.bats \
-	tests/system/locks.bats \
 	tests/system/leftovers.bats \
+	tests/system/locks.bats \
 	tests/system/machine.bats \
-	tests/system/plan.bats \
 	tests/system/memory.bats \
-	tests/system/outputs.bats \
 	tests/system/names.bats \
+	tests/system/outputs.bats \
+	tests/system/plan.bats \
 	tests/system/plugins.bats \
 	tests/system/processes.bats \
 	tests/system/reruns.bats \
 	tests/system/run.bats \
-	tests/system/semantics.bats \
-	tests/system/store.bats
 	tests/system/secrets.bats \
 	tests/system/semantics.bats \
+	tests/system/store.bats \
 	tests/system/trust.bats
 
 #: tests/lint/*.py

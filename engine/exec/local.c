@@ -88,23 +88,7 @@ pool_free(struct pool *p, double grace)
 	free(p->host_program);
 	free(p->mark);
 	words_free(&p->hidden);
-	free(p->known);
 	free(p);
-}
-
-void
-pool_know(struct pool *p, int pid)
-{
-	GROW(p->known, p->known_count, p->known_cap);
-	p->known[p->known_count++] = pid;
-}
-
-void
-pool_forget(struct pool *p, int pid)
-{
-	for (size_t i = 0; i < p->known_count; i++)
-		if (p->known[i] == pid)
-			p->known[i--] = p->known[--p->known_count];
 }
 
 struct pool_stats
@@ -321,9 +305,6 @@ is_known(void *arg, pid_t pid)
 
 	for (const struct conn *c = p->conns; c; c = c->next)
 		if (c->pid == pid)
-			return 1;
-	for (size_t i = 0; i < p->known_count; i++)
-		if (p->known[i] == pid)
 			return 1;
 	return 0;
 }

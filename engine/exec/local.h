@@ -171,11 +171,6 @@ unsigned pool_idle(const struct pool *p);
 uint64_t pool_idle_memory(const struct pool *p);
 /* End the oldest. */
 void pool_evict_oldest(struct pool *p);
-/* Tell the pool of a child of this process that is not its own (a scan, a picture):
- * children that nobody knows are orphans of hosts and are killed when a host has
- * died. */
-void pool_know(struct pool *p, int pid);
-void pool_forget(struct pool *p, int pid);
 /* Counters for tests and the summary. */
 struct pool_stats {
 	unsigned long started, reused, crashed;

@@ -109,8 +109,6 @@ struct pool {
 	struct prints *queue, *prints_swept;
 	struct loop_timer *turn_timer, *sweep_timer;
 	double sweep_until;
-	pid_t *known; /* children of this process that are not ours */
-	size_t known_count, known_cap;
 	unsigned serial;
 	unsigned long stamp, evictions;
 	struct rlimit files; /* as it was before we raised it: our hosts' */

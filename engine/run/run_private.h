@@ -230,10 +230,21 @@ struct rtask *run_rtask(struct run *r, uint32_t task);
 void run_start_ready(struct run *r);     /* hand out slots */
 int run_start_queued(struct run *r);     /* that alone; was a task settled by it? */
 void run_enqueue(struct run *r, struct active *a); /* for the scheduler, as its options say */
+void run_again(struct run *r, struct active *a, int attempt); /* queue this attempt */
+void run_ended(void *active, const struct exec_result *x);    /* its host has answered */
+
+/* run_start.c: start an attempt in its slot; -1 with the error set: it has not begun. */
+int run_start(struct run *r, struct active *a, struct error *e);
+
+/* run_conclude.c: what is made of a finished attempt */
+enum { SYNC_AFTER = 1 }; /* seconds: what took longer to make is on the disk when it counts */
+struct result *run_result_of(struct run *r, struct active *a, const struct exec_result *x);
 /* Publish what a finished attempt made (taken over) and settle its task. 0: the run pauses. */
 int run_conclude(struct run *r, struct active *a, struct result *made,
                  const struct exec_result *x);
-void run_again(struct run *r, struct active *a, int attempt); /* queue this attempt */
+void run_end_attempt(struct run *r, struct active *a, const struct exec_result *x,
+                     const char *outcome); /* the journal is told */
+void run_drop_dirs(struct active *a); /* what it left goes */
 
 /* run_share.c: work that other engines on the store do, too */
 /* A task has a slot and would start: take the lock of its key. 1: start it; 0: another engine is
@@ -287,7 +298,18 @@ void run_pause_free(struct run *r);
 int run_is_crowded(struct run *r);
 /* No host could be started. 1: because of those that there are, and it is tried again. */
 int run_crowded(struct run *r, struct active *a, const struct exec_result *x);
-/* run.c: end the loop when nothing is under way any more. */
+/* run.c: workflow, parameters and machine (NULL: not known) as files of the run directory. */
+int run_describe(struct run *r, const char *xml, struct error *e);
+
+/* run_execute.c: end the loop when nothing is under way any more. */
 void run_maybe_stop(struct run *r);
+
+/* run_finish.c */
+void run_start_event(struct run *r);
+int run_finish(struct run *r); /* what is left to write is written; the exit status */
+
+/* run_damage.c: what an engine that died has left. Its history must have been read, if need be. */
+void run_end_leftovers(struct run *r); /* processes that still write */
+void run_tell_damage(struct run *r);   /* damage in the journal, once */
 
 #endif
