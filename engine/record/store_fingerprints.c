@@ -2,17 +2,50 @@
 /* Fingerprints of plugins, remembered in cache/fingerprints as long as the files
  * that they looked at are unchanged. A line's key is the id, its text a JSON object:
  *     {"text":"...","files":[["PATH",DEV,INO,SIZE,MTIME,CTIME], ["PATH"], ...]}
- * A file of a path alone was not there, and must not be there now.
+ * A file of a path alone was not there, and must not be there now. What the kernel makes up as it
+ * is read, below /proc and /sys, has no inode or times that mean anything: ["PATH","SHA-256"], its
+ * content, up to 1 MiB. So a plugin that names /proc/sys/kernel/random/boot_id is asked again
+ * after each boot, and on each machine.
  */
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
+#include "base/digest.h"
+#include "base/fs.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "record/store_private.h"
 #include "record/store_stamps.h"
+
+enum { KERNEL_MOST = 1 << 20 }; /* bytes that are read of a file of the kernel's */
+
+/* Is it made up by the kernel? */
+static int
+is_kernels(const char *path)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 &&
+	       (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC);
+}
+
+/* It is known by what it says now. One that cannot be read says nothing. */
+static void
+add_content(js *entry, const char *path)
+{
+	char hex[DIGEST_HEX + 1], *text;
+	struct digest d;
+	size_t len = 0;
+
+	text = fs_read_file(path, KERNEL_MOST, &len, NULL);
+	digest_bytes(text ? text : "", len, &d);
+	js_push(entry, js_text(digest_hex(&d, hex)));
+	free(text);
+}
 
 /* The file's state now; NULL where that is not to be remembered: it changed a moment
  * ago. */
@@ -29,6 +62,10 @@ file_entry(const char *path)
 	js_push(entry, js_text(path));
 	if (stat(path, &st) < 0)
 		return entry;
+	if (is_kernels(path)) {
+		add_content(entry, path);
+		return entry;
+	}
 	if (is_recent(&st)) {
 		js_free(entry);
 		return NULL;

@@ -340,7 +340,8 @@ typedef struct af2_host {
 	/* Add name=value (a tool's version, say) to the key. */
 	void (*fingerprint_add)(af2_task *task, const char *name, const char *value);
 	/* Name a file that was looked at: the fingerprint is remembered until its inode,
-	 * size or mtime changes. */
+	 * size or mtime changes; of one below /proc or /sys, until its content does, so
+	 * /proc/sys/kernel/random/boot_id means: ask again after each boot, on each machine. */
 	void (*fingerprint_file)(af2_task *task, const char *path);
 
 	/* Folder with this plugin's own files (Python sources, data), e.g. where

@@ -375,6 +375,32 @@ fingerprints_last_as_long_as_their_files(void **state)
 	free(tool);
 }
 
+/* Files that the kernel makes up have the time of their reading: content decides. */
+static void
+fingerprints_of_kernel_files(void **state)
+{
+	struct store *s = open_store(*state);
+	const char *boot = "/proc/sys/kernel/random/boot_id",
+		   *other = "/proc/sys/kernel/random/uuid", *cpus = "/sys/devices/system/cpu/possible";
+	struct digest id, changing;
+	char *text, *link = path_join(*state, "link");
+
+	digest_bytes("id", 2, &id);
+	digest_bytes("changing", 8, &changing);
+	assert_int_equal(symlink(boot, link), 0);
+	store_fingerprint_put(s, &id, "this boot", (const char *[]){boot, cpus, link}, 3);
+	store_fingerprint_put(s, &changing, "new each time", &other, 1);
+	store_close(s);
+	s = open_store(*state);
+	text = store_fingerprint(s, &id);
+	assert_non_null(text);
+	assert_string_equal(text, "this boot");
+	free(text);
+	assert_null(store_fingerprint(s, &changing));
+	store_close(s);
+	free(link);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int
@@ -391,6 +417,7 @@ main(void)
 		TEST(a_large_database_is_sampled),
 		TEST(a_declared_digest_is_taken),
 		TEST(fingerprints_last_as_long_as_their_files),
+		TEST(fingerprints_of_kernel_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
