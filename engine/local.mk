@@ -53,6 +53,8 @@ model_sources = \
 	engine/model/check_files.h \
 	engine/model/config.c \
 	engine/model/config.h \
+	engine/model/config_paths.c \
+	engine/model/config_paths.h \
 	engine/model/dot_feed.c \
 	engine/model/dot_feed.h \
 	engine/model/dot_lint.c \
@@ -77,6 +79,8 @@ model_sources = \
 	engine/model/param_value.c \
 	engine/model/param_value.h \
 	engine/model/params.c \
+	engine/model/plugin_settings.c \
+	engine/model/plugin_settings.h \
 	engine/model/ports.c \
 	engine/model/reasons.c \
 	engine/model/reasons.h \
@@ -97,7 +101,9 @@ model_sources = \
 	engine/model/wf_ports.c \
 	engine/model/workflow.c \
 	engine/model/workflow.h \
-	engine/model/workflow_parts.h
+	engine/model/workflow_parts.h \
+	engine/model/wrap.c \
+	engine/model/wrap.h
 
 #: engine/sched/*.[ch]
 sched_sources = \
@@ -219,6 +225,7 @@ exec_sources = \
 	engine/exec/local_obituary.c \
 	engine/exec/local_prints.c \
 	engine/exec/local_private.h \
+	engine/exec/local_settings.c \
 	engine/exec/local_wire.c \
 	engine/exec/oom.c \
 	engine/exec/oom.h \
@@ -251,6 +258,7 @@ run_sources = \
 	engine/run/run_pause.c \
 	engine/run/run_plan.c \
 	engine/run/run_plan.h \
+	engine/run/run_prints.c \
 	engine/run/run_private.h \
 	engine/run/run_publish.c \
 	engine/run/run_resolve.c \
@@ -304,7 +312,8 @@ host_sources = \
 	engine/host/watch.c \
 	engine/host/workdir.c \
 	engine/host/worker_talk.c \
-	engine/host/workers.c
+	engine/host/workers.c \
+	engine/host/wrapped.c
 
 #: engine/cli/*.[ch]
 cli_sources = \

@@ -78,6 +78,7 @@ unit_tests = \
 	tests/unit/model/test_reasons \
 	tests/unit/model/test_stage \
 	tests/unit/model/test_workflow \
+	tests/unit/model/test_wrap \
 	tests/unit/record/test_engine_note \
 	tests/unit/record/test_engine_watch \
 	tests/unit/record/test_history \
@@ -157,6 +158,7 @@ fuzz_tests = \
 #: tests/system/*.bats
 system_tests = \
 	tests/system/bad_input.bats \
+	tests/system/containers.bats \
 	tests/system/damage.bats \
 	tests/system/demo.bats \
 	tests/system/explain.bats \

@@ -62,6 +62,8 @@ int fs_has_entries(const char *path);
 /* Absolute path of a program by PATH, caller frees, NULL if there is none. A name with
  * '/' is checked as it is. */
 char *fs_find_program(const char *name);
+/* The same by these folders, separated by ':'. */
+char *fs_find_program_in(const char *path, const char *name);
 
 /* open() of an absolute path that holds no symlink: any that was planted since is
  * ELOOP (without openat2: the last component only). */

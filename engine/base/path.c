@@ -139,12 +139,16 @@ fs_find_program(const char *name)
 {
 	const char *path = getenv("PATH");
 
+	return fs_find_program_in(path ? path : "/usr/local/bin:/usr/bin:/bin", name);
+}
+
+char *
+fs_find_program_in(const char *path, const char *name)
+{
 	if (!*name)
 		return NULL;
 	if (strchr(name, '/'))
 		return is_program(name) ? path_absolute(NULL, name) : NULL;
-	if (!path)
-		path = "/usr/local/bin:/usr/bin:/bin";
 	for (;;) {
 		size_t n = strcspn(path, ":");
 		/* An empty item is the current folder, as for the shell. */

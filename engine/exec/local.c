@@ -46,6 +46,10 @@ pool_new(struct loop *l, const struct pool_config *c)
 	p->mark = xstrdup(c->mark ? c->mark : "");
 	p->config.host_program = p->host_program;
 	p->config.mark = p->mark;
+	p->store = c->store ? xstrdup(c->store) : NULL;
+	p->place = c->place ? xstrdup(c->place) : NULL;
+	p->config.store = p->store;
+	p->config.place = p->place;
 	if (c->notes)
 		p->notes = host_notes_new(c->notes, c->place);
 	oom_open(&p->oom, "");
@@ -87,6 +91,8 @@ pool_free(struct pool *p, double grace)
 	free(p->group_home);
 	free(p->host_program);
 	free(p->mark);
+	free(p->store);
+	free(p->place);
 	words_free(&p->hidden);
 	free(p);
 }
@@ -161,9 +167,10 @@ pool_host_idle(struct conn *c)
 
 /* --- choosing a host -------------------------------------------------------------- */
 
-/* The setup parameters as one text: hosts differ by it. Caller frees. */
+/* The setup parameters, and the plugin's settings, as one text: hosts differ by it. Caller
+ * frees. */
 static char *
-setup_text(const struct exec_spec *s)
+setup_text(const struct pool *p, const struct exec_spec *s)
 {
 	struct str b = {0};
 
@@ -171,6 +178,7 @@ setup_text(const struct exec_spec *s)
 		if (s->params[i].flags & AF2_PARAM_SETUP)
 			str_printf(&b, "%s=%zu:%s\n", s->params[i].name,
 				   strlen(s->params[i].value), s->params[i].value);
+	settings_add_text(p, s, &b);
 	return str_take(&b);
 }
 
@@ -219,12 +227,12 @@ set_text(char **at, const char *text)
 struct conn *
 pool_host_for(struct pool *p, const struct exec_spec *s)
 {
-	char *setup = setup_text(s);
+	char *setup = setup_text(p, s);
 	struct conn *c = s->fresh ? NULL : find_idle(p, s, setup);
 
 	if (c) {
 		p->stats.reused++;
-	} else if ((c = conn_new(p, s->slot.gpu_ids))) {
+	} else if ((c = conn_new(p, s->stage->id, s->slot.gpu_ids))) {
 		c->path = xstrdup(s->stage->path);
 		c->setup = xstrdup(setup);
 	}

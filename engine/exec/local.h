@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include "model/config.h"
 #include "model/stage.h"
 
 struct pool;
@@ -131,6 +132,8 @@ struct pool_config {
 	const char *place; /* folder that all work directories lie in, for them */
 	int groups;        /* give each host a cgroup, where that is allowed */
 	const struct words *hidden; /* variables that no descendant gets; NULL: none */
+	const struct config *settings; /* of plugins, for the pool's life; NULL: none */
+	const char *store; /* folder that inputs lie in, NULL: none; for wrapped programs */
 	int bind; /* 0: topology is not this system: no binding, slots only told */
 	/* Bytes that no slot holds, asked when an attempt starts (its own slot is
 	 * taken): idle hosts that hold more are ended first. NULL: nobody counts. */

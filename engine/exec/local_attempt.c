@@ -101,7 +101,7 @@ pool_run(struct pool *p, const struct exec_spec *spec, attempt_done *done,
 	if (p->is_stopping) {
 		a->problem = xstrdup("the run ended");
 		a->problem_class = AF2_CLASS_CANCELLED;
-	} else if (task_put(&frame, PROTO_RUN, ++p->serial, p->config.bind, spec) < 0) {
+	} else if (task_put(p, &frame, PROTO_RUN, ++p->serial, p->config.bind, spec) < 0) {
 		a->problem = xstrdup(
 			"the task's inputs and parameters are too many to send");
 		a->problem_class = AF2_CLASS_PERMANENT;

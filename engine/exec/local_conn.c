@@ -59,8 +59,8 @@ close_all(const int *fds, size_t n)
 
 /* Spawn the program with the descriptors that host/main.c expects. */
 static pid_t
-spawn_host(const struct pool *p, const char *gpu_ids, char *group, int null, int socket,
-	   const int out[2], const int err[2])
+spawn_host(const struct pool *p, const struct words *settings, const char *gpu_ids,
+	   char *group, int null, int socket, const int out[2], const int err[2])
 {
 	const struct proc_fd fds[] = {{null, 0},   {out[1], 1}, {err[1], 2},
 				      {socket, 3}, {out[0], 4}, {err[0], 5}};
@@ -68,7 +68,7 @@ spawn_host(const struct pool *p, const char *gpu_ids, char *group, int null, int
 	char *cuda = xasprintf("CUDA_VISIBLE_DEVICES=%s", gpu_ids);
 	char *mark = xasprintf("AF2FLOW_RUN=%s", p->mark);
 	const size_t own = 3, hidden = p->hidden.count;
-	const char **extra = xcalloc(own + hidden + 1, sizeof(*extra));
+	const char **extra = xcalloc(own + hidden + settings->count + 1, sizeof(*extra));
 	char **env;
 	/* TERM, not KILL: a host whose engine died ends its descendants first. */
 	struct proc_spec spec = {.path = p->host_program,
@@ -84,6 +84,8 @@ spawn_host(const struct pool *p, const char *gpu_ids, char *group, int null, int
 	extra[2] = "CUDA_DEVICE_ORDER=PCI_BUS_ID";
 	for (size_t i = 0; i < hidden; i++)
 		extra[own + i] = p->hidden.v[i];
+	for (size_t i = 0; i < settings->count; i++)
+		extra[own + hidden + i] = settings->v[i];
 	spec.env = env = proc_environ(extra);
 	pid = proc_spawn(&spec);
 	saved = errno;
@@ -100,18 +102,21 @@ static void on_exit_fd(void *arg, int fd, int events);
 static void on_poll(void *arg);
 
 struct conn *
-conn_new(struct pool *p, const char *gpu_ids)
+conn_new(struct pool *p, const char *plugin_id, const char *gpu_ids)
 {
 	int fds[7] = {-1, -1, -1, -1, -1, -1, -1};
 	int *pair = fds, *out = fds + 2, *err = fds + 4;
 	char *group = group_new(p);
+	struct words settings = {0};
 	struct conn *c;
 	pid_t pid = -1;
 
+	settings_environ(pool_settings(p, plugin_id), &settings);
 	if (high_socketpair(pair) == 0 && high_pipe(out) == 0 && high_pipe(err) == 0 &&
 	    (fds[6] = proc_fd_high(open("/dev/null", O_RDONLY | O_CLOEXEC), FD_BASE)) >=
 		    0)
-		pid = spawn_host(p, gpu_ids, group, fds[6], pair[1], out, err);
+		pid = spawn_host(p, &settings, gpu_ids, group, fds[6], pair[1], out, err);
+	words_free(&settings);
 	if (pid < 0) {
 		close_all(fds, 7);
 		group_drop(p, group);

@@ -76,7 +76,7 @@ start(struct pool *p, struct prints *q)
 		c = NULL;
 	}
 	if (!c) {
-		c = conn_new(p, "");
+		c = conn_new(p, q->id, "");
 		if (!c)
 			return -1;
 		c->is_prints = 1;
@@ -147,7 +147,7 @@ pool_fingerprint(struct pool *p, const struct stage *s, const struct exec_param 
 	q->done = done;
 	q->arg = arg;
 	params_secrets(params, param_count, &q->secrets);
-	task_put(&q->frame, PROTO_FINGERPRINT, q->serial, 0, &spec);
+	task_put(p, &q->frame, PROTO_FINGERPRINT, q->serial, 0, &spec);
 	while (*at)
 		at = &(*at)->next;
 	*at = q;
@@ -162,17 +162,20 @@ prints_frame(struct conn *c, struct reader *r)
 	struct pool *p = c->pool;
 	struct prints *q = c->prints;
 	const char *problem, *text, **files;
+	unsigned cls;
 	size_t n;
 
 	if (!q || get_u32(r) != c->serial)
 		return -1;
+	cls = get_u32(r);
 	problem = get_text(r);
 	text = get_text(r);
 	n = get_count(r, 5);
 	files = xcalloc(n + 1, sizeof(*files));
 	for (size_t i = 0; i < n; i++)
 		files[i] = get_text(r);
-	if (!reader_done(r)) {
+	if (!reader_done(r) || cls >= AF2_CLASS_COUNT ||
+	    (*problem != '\0') != (cls != AF2_CLASS_NONE)) {
 		free(files);
 		return -1;
 	}
@@ -184,8 +187,7 @@ prints_frame(struct conn *c, struct reader *r)
 	c->prints = NULL;
 	if (c->state == CONN_BUSY)
 		pool_host_idle(c);
-	deliver(q, text, files, n, AF2_CLASS_UNAVAILABLE,
-		*problem ? problem : NULL);
+	deliver(q, text, files, n, (int)cls, *problem ? problem : NULL);
 	free(files);
 	prints_next(p);
 	return 0;

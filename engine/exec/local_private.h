@@ -95,7 +95,7 @@ struct prints {
 struct pool {
 	struct loop *loop;
 	struct pool_config config;
-	char *host_program, *mark;
+	char *host_program, *mark, *store, *place;
 	struct words hidden;
 	struct conn *conns;
 	struct attempt *swept; /* ended, waiting until nothing of theirs is left */
@@ -117,8 +117,8 @@ struct pool {
 };
 
 /* --- local_conn.c ----------------------------------------------------------------- */
-/* Start a host. NULL with errno. */
-struct conn *conn_new(struct pool *p, const char *gpu_ids);
+/* Start a host for a plugin. NULL with errno. */
+struct conn *conn_new(struct pool *p, const char *plugin_id, const char *gpu_ids);
 /* Queue what `frame` holds and reset it. -1, the frame left, if the host is dead. */
 int conn_send(struct conn *c, struct str *frame);
 /* End it: end of file now, SIGKILL after `patience` seconds (0: now). */
@@ -130,6 +130,16 @@ void conn_free(struct conn *c);
 
 /* Say where it keeps its work directory: beside this one. */
 void conn_spare(struct conn *c, const char *work_dir);
+
+/* --- local_settings.c -------------------------------------------------------------- */
+/* What the configuration says of a plugin; NULL: nothing. */
+const struct plugin_settings *pool_settings(const struct pool *p, const char *plugin_id);
+/* The variables of a host that it sets: "NAME=value"; "NAME": taken out. */
+void settings_environ(const struct plugin_settings *s, struct words *out);
+/* The files and folders that wrapped programs of this task need (model/wrap.h). */
+void settings_binds(const struct pool *p, const struct exec_spec *spec, struct words *out);
+/* All that a host must have been started with for this task, as a text. */
+void settings_add_text(const struct pool *p, const struct exec_spec *spec, struct str *out);
 
 /* --- local_obituary.c -------------------------------------------------------------- */
 /* How a host that ended by itself ended, one line; the plugin's last words included if
@@ -195,8 +205,8 @@ void prints_free_all(struct pool *p);
 
 /* --- local_wire.c ----------------------------------------------------------------- */
 /* A RUN or FINGERPRINT frame. -1 if it is too large. */
-int task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
-	     const struct exec_spec *s);
+int task_put(const struct pool *p, struct str *out, enum proto_type type, unsigned serial,
+	     int bind, const struct exec_spec *s);
 /* The values of the secret parameters among these. */
 void params_secrets(const struct exec_param *params, size_t count, struct words *out);
 /* Decode a RESULT payload that belongs to `serial`. Texts point into it; free

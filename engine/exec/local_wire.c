@@ -24,9 +24,31 @@ put_item(struct str *out, const struct exec_item *it)
 	put_text(out, it->values);
 }
 
+static void
+put_words(struct str *out, const struct words *w)
+{
+	put_u32(out, (uint32_t)w->count);
+	for (size_t i = 0; i < w->count; i++)
+		put_text(out, w->v[i]);
+}
+
+/* What its programs run inside, and what they need there. */
+static void
+put_wrap(const struct pool *p, struct str *out, const struct exec_spec *s)
+{
+	const struct plugin_settings *settings = pool_settings(p, s->stage->id);
+	struct words binds = {0}, none = {0};
+
+	if (settings && settings->wrap.count)
+		settings_binds(p, s, &binds);
+	put_words(out, settings ? &settings->wrap : &none);
+	put_words(out, &binds);
+	words_free(&binds);
+}
+
 int
-task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
-	 const struct exec_spec *s)
+task_put(const struct pool *p, struct str *out, enum proto_type type, unsigned serial,
+	 int bind, const struct exec_spec *s)
 {
 	size_t at = proto_begin(out, type);
 
@@ -49,12 +71,13 @@ task_put(struct str *out, enum proto_type type, unsigned serial, int bind,
 	}
 	put_u32(out, (uint32_t)s->output_count);
 	for (size_t i = 0; i < s->output_count; i++) {
-		const struct stage_port *p = &s->outputs[i];
+		const struct stage_port *port = &s->outputs[i];
 
-		put_text(out, p->name);
-		put_text(out, p->types.count ? p->types.v[0] : "");
-		put_u32(out, (uint32_t)p->cardinality);
+		put_text(out, port->name);
+		put_text(out, port->types.count ? port->types.v[0] : "");
+		put_u32(out, (uint32_t)port->cardinality);
 	}
+	put_wrap(p, out, s);
 	put_text(out, s->out_dir);
 	put_text(out, s->work_dir);
 	put_text(out, s->attempt_dir);

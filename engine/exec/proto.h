@@ -19,7 +19,7 @@
 
 #include "base/str.h"
 
-#define PROTO_VERSION 2
+#define PROTO_VERSION 3
 #define PROTO_HEADER 8
 #define PROTO_LIMIT (64u << 20) /* largest payload, bytes */
 /* Folders of attempt_dir that hosts make, NODE/BRANCH/attempt-N; what they are in is the
@@ -37,7 +37,8 @@ enum proto_type {
 	PROTO_OVER = 19,     /* u32 serial, u32 class, u64 bytes: over max_output
 			      * (output-limit) or memory_limit (memory) */
 	PROTO_RESULT = 20,   /* see result_get in local_wire.c */
-	PROTO_PRINTS = 21,   /* fingerprint: u32 serial, error, text, u32 n, n files */
+	PROTO_PRINTS = 21,   /* fingerprint: u32 serial, u32 class, error, text, u32 n,
+			      * n files */
 	PROTO_PEAK = 22      /* u32 serial, u64 bytes: the most memory so far */
 };
 

@@ -111,6 +111,7 @@ struct af2_task {
 	size_t input_count;
 	struct output_port *ports;
 	size_t port_count;
+	struct words wrap, binds; /* see model/wrap.h */
 	const char *out_dir, *work_dir, *attempt_dir, *cpu_list;
 	unsigned cpus, gpus;
 	int bind, sync_after;
@@ -187,6 +188,7 @@ struct host {
 	struct af2_worker worker;
 	af2_process *processes;
 	struct words programs; /* name, path, ... found in PATH */
+	struct words wrap, binds; /* of the task; wrap without words: none */
 	char *cpu_list;
 	unsigned cpus;
 	char *spare_dir; /* an empty folder for the next task, NULL if none */
@@ -258,6 +260,20 @@ void children_signal(struct host *h, int signo);
 void children_reap(struct host *h);
 /* Kill every descendant but registered workers and theirs; after programs ended. */
 void children_sweep(struct host *h, double patience);
+
+/* --- wrapped.c -------------------------------------------------------------------- */
+/* A program's command line as it is started: wrapped, if the plugin's programs are. */
+struct command {
+	const char *path;        /* of what is started; NULL: there is none */
+	const char *const *argv;
+	struct words words;      /* those of argv, if it is wrapped */
+	char *program;           /* the wrapper's path, owned */
+};
+/* 0, or -1 with the error set; command_free in any case. */
+int command_make(struct host *h, const char *const *argv, struct command *c, struct error *e);
+void command_free(struct command *c);
+/* What the task's programs run inside from now on. */
+void enter_wrap(struct host *h, const af2_task *t);
 
 /* --- workers.c -------------------------------------------------------------------- */
 af2_process *service_start_worker(af2_worker *w, const char *const *argv,

@@ -91,6 +91,7 @@ load(struct host *h, const af2_task *t, struct verdict *v)
 	struct error e = {0};
 
 	enter_slot(h, t, v);
+	enter_wrap(h, t);
 	if (h->dso || v->outcome != AF2_OK)
 		return;
 	send_phase(h, PHASE_LOAD);
@@ -283,6 +284,16 @@ by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* A failure has a class and a word. */
+static void
+complete_failure(struct verdict *v)
+{
+	if (v->outcome == AF2_SKIP)
+		v->cls = AF2_CLASS_PERMANENT;
+	if (v->outcome != AF2_OK && !*v->message)
+		snprintf(v->message, sizeof(v->message), "no reason was given");
+}
+
 static void
 run_prints(struct host *h, af2_task *t)
 {
@@ -295,6 +306,7 @@ run_prints(struct host *h, af2_task *t)
 	send_phase(h, PHASE_RUN);
 	if (v.outcome == AF2_OK && h->plugin.fingerprint)
 		judge(t, (int)h->plugin.fingerprint(t), &v);
+	complete_failure(&v);
 	children_sweep(h, SWEEP_PATIENCE);
 	fflush(stdout);
 	capture_end(&h->capture);
@@ -305,6 +317,7 @@ run_prints(struct host *h, af2_task *t)
 		str_printf(&text, "%s\n", t->prints.v[i]);
 	at = proto_begin(&frame, PROTO_PRINTS);
 	put_u32(&frame, t->serial);
+	put_u32(&frame, (uint32_t)v.cls);
 	put_text(&frame, v.message);
 	put_text(&frame, text.s);
 	put_u32(&frame, (uint32_t)t->print_files.count);

@@ -169,6 +169,9 @@ service_find_program(const char *name)
 	struct host *h = host_self();
 	char *path;
 
+	/* Where it is inside a wrapper is not for us to know. */
+	if (h->wrap.count)
+		return name;
 	for (size_t i = 0; i + 1 < h->programs.count; i += 2)
 		if (strcmp(h->programs.v[i], name) == 0)
 			return h->programs.v[i + 1];
@@ -225,25 +228,30 @@ static pid_t
 start_program(af2_task *t, const af2_program *p)
 {
 	struct host *h = t->host;
-	const char *path = service_find_program(p->argv[0]);
 	const char *dir = p->dir;
+	struct command command = {0};
+	struct error e = {0};
 	struct proc_fd fds[3];
 	int opened[3], saved;
 	char **env = NULL;
-	struct proc_spec spec = {.path = path,
-				 .fds = fds,
-				 .fd_count = 3,
-				 .argv = (char *const *)(uintptr_t)p->argv,
-				 .death_signal = SIGKILL};
+	struct proc_spec spec = {.fds = fds, .fd_count = 3, .death_signal = SIGKILL};
 	pid_t pid = -1;
 
-	if (!path) {
+	if (command_make(h, p->argv, &command, &e) < 0) {
+		if (h->wrap.count)
+			t->in_the_way = arena_printf(&t->mem, "%s: ", e.text);
+		command_free(&command);
 		errno = ENOENT;
 		return -1;
 	}
+	spec.path = command.path;
+	spec.argv = (char *const *)(uintptr_t)command.argv;
 	if (!p->dir && task_need_work_dir(t) < 0) {
 		t->in_the_way = arena_printf(
 			&t->mem, "cannot make the work directory '%s': ", t->work_dir);
+		saved = errno;
+		command_free(&command);
+		errno = saved;
 		return -1;
 	}
 	if (!dir)
@@ -259,6 +267,7 @@ start_program(af2_task *t, const af2_program *p)
 		if (opened[i] >= 0)
 			close(opened[i]);
 	free(env);
+	command_free(&command);
 	errno = saved;
 	return pid;
 }

@@ -80,6 +80,15 @@ get_outputs(af2_task *t, struct reader *r)
 	}
 }
 
+static void
+get_words(struct reader *r, struct words *out)
+{
+	size_t n = get_count(r, 5);
+
+	for (size_t i = 0; i < n; i++)
+		words_add(out, get_text(r));
+}
+
 af2_task *
 task_new(struct host *h, char *payload, size_t size)
 {
@@ -96,6 +105,8 @@ task_new(struct host *h, char *payload, size_t size)
 	get_params(t, &r);
 	get_inputs(t, &r);
 	get_outputs(t, &r);
+	get_words(&r, &t->wrap);
+	get_words(&r, &t->binds);
 	t->out_dir = get_text(&r);
 	t->work_dir = get_text(&r);
 	t->attempt_dir = get_text(&r);
@@ -126,6 +137,8 @@ task_free(af2_task *t)
 	js_free(t->values);
 	js_free(t->measures);
 	words_free(&t->secrets);
+	words_free(&t->wrap);
+	words_free(&t->binds);
 	words_free(&t->prints);
 	words_free(&t->print_files);
 	free(t->outputs);

@@ -176,18 +176,24 @@ service_start_worker(af2_worker *w, const char *const *argv, const char *const *
 {
 	struct host *h = w->host;
 	int request[2] = {-1, -1}, reply[2] = {-1, -1};
-	const char *path = argv && argv[0] ? service_find_program(argv[0]) : NULL;
+	struct command command = {0};
+	struct error e = {0};
 	af2_process *p = xcalloc(1, sizeof(*p));
 
 	capture_mark(&h->capture);
 	errno = ENOENT;
 	p->pid = -1;
-	if (path && high_pipe(request) == 0 && high_pipe(reply) == 0)
-		p->pid = spawn_worker(h, path, argv, env, request[0], reply[1]);
+	if (argv && argv[0] && command_make(h, argv, &command, &e) == 0 &&
+	    high_pipe(request) == 0 && high_pipe(reply) == 0)
+		p->pid = spawn_worker(h, command.path, command.argv, env, request[0],
+				      reply[1]);
+	if (p->pid < 0)
+		error_set(&e, "%s", strerror(errno));
+	command_free(&command);
 	if (p->pid < 0) {
 		verdict_set(&w->verdict, AF2_FAIL, AF2_CLASS_SPAWN,
 			    "cannot start '%s': %s", argv && argv[0] ? argv[0] : "",
-			    strerror(errno));
+			    e.text);
 		for (int i = 0; i < 2; i++) {
 			close(request[i]);
 			close(reply[i]);
@@ -203,7 +209,7 @@ service_start_worker(af2_worker *w, const char *const *argv, const char *const *
 	set_nonblocking(p->request_fd);
 	set_nonblocking(p->reply_fd);
 	p->pidfd = proc_fd_high(proc_pidfd(p->pid), HOST_FD_BASE);
-	p->name = xstrdup(path_base(path));
+	p->name = xstrdup(path_base(argv[0]));
 	p->next = h->processes;
 	h->processes = p;
 	return greet(p, &w->verdict) == 0 ? p : NULL;

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
 #include "base/str.h"
 #include "model/check_files.h"
+#include "model/config.h"
 #include "model/static_values.h"
 #include "model/substitute.h"
 #include "model/task_param.h"
@@ -101,7 +103,7 @@ try_param(const struct checker *k, int index, const char *name, const struct wf_
 	int rc = value ? 0 : -1;
 
 	if (value && *value)
-		rc = check_value(n, def, value, e);
+		rc = check_value(k->w, n, def, value, e);
 	else if (value && (def->flags & AF2_PARAM_REQUIRED))
 		rc = check_required(k, def, name, t, e);
 	arena_free(&arena);
@@ -252,6 +254,26 @@ check_options(struct checker *k)
 	combos_free(&c);
 }
 
+/* The wrapper of the node's programs is a program of this machine. */
+static void
+check_wrap(const struct checker *k)
+{
+	const struct wf_node *n = &k->w->nodes[k->node];
+	const struct plugin_settings *p =
+		k->w->settings ? config_plugin(k->w->settings, n->stage->id) : NULL;
+	char *path = plugin_search_path(p), *found;
+
+	if (p && p->wrap.count) {
+		found = fs_find_program_in(path, p->wrap.v[0]);
+		if (!found)
+			diags_add(k->diags, SEV_ERROR, k->w->given, n->line, n->name, NULL,
+				  "no program '%s' for 'wrap' of plugin '%s' (%s:%d)",
+				  p->wrap.v[0], p->id, p->file, p->line);
+		free(found);
+	}
+	free(path);
+}
+
 /* --- the workflow ----------------------------------------------------------------- */
 
 /* Off in every branch, for a reason known now. */
@@ -290,6 +312,7 @@ check_workflow(const struct workflow *w, const unsigned char *need,
 		k.node = (int)i;
 		if (!(need ? need[i] : w->nodes[i].selected) || always_off(&k))
 			continue;
+		check_wrap(&k);
 		check_params(&k);
 		check_options(&k);
 	}

@@ -11,6 +11,7 @@
 #include "base/fs.h"
 #include "base/secret.h"
 #include "base/str.h"
+#include "model/config.h"
 
 static int
 check_file(const char *path, const char *what, struct error *e)
@@ -80,9 +81,9 @@ check_database(const struct stage_param *def, const char *path, struct error *e)
 }
 
 static int
-check_program(const char *name, struct error *e)
+check_program(const struct plugin_settings *p, const char *name, struct error *e)
 {
-	char *path = fs_find_program(name);
+	char *path = plugin_find_program(p, name);
 
 	if (!path && strchr(name, '/'))
 		return error_set(e, "no program '%s'", name);
@@ -137,7 +138,8 @@ without_literals(const char *word)
 }
 
 static int
-check_argv(const struct wf_node *n, const char *text, struct error *e)
+check_argv(const struct plugin_settings *p, const struct wf_node *n, const char *text,
+	   struct error *e)
 {
 	struct words words = {0};
 	int rc = words_split_posix(&words, text);
@@ -153,7 +155,7 @@ check_argv(const struct wf_node *n, const char *text, struct error *e)
 	/* "./x" is a file of the work directory, known only there. */
 	if (rc == 0 && !strstr(words.v[0], "${") &&
 	    (*words.v[0] == '/' || !strchr(words.v[0], '/')))
-		rc = check_program(words.v[0], e);
+		rc = check_program(p, words.v[0], e);
 	words_free(&words);
 	return rc;
 }
@@ -178,9 +180,12 @@ check_secret(const char *reference, struct error *e)
 }
 
 int
-check_value(const struct wf_node *n, const struct stage_param *def, const char *value,
-	    struct error *e)
+check_value(const struct workflow *w, const struct wf_node *n, const struct stage_param *def,
+	    const char *value, struct error *e)
 {
+	const struct plugin_settings *p =
+		w->settings ? config_plugin(w->settings, n->stage->id) : NULL;
+
 	if (def->flags & AF2_PARAM_SECRET)
 		return check_secret(value, e);
 	switch (def->type) {
@@ -193,9 +198,9 @@ check_value(const struct wf_node *n, const struct stage_param *def, const char *
 	case AF2_DATABASE:
 		return check_database(def, value, e);
 	case AF2_PROGRAM:
-		return check_program(value, e);
+		return check_program(p, value, e);
 	case AF2_ARGV:
-		return check_argv(n, value, e);
+		return check_argv(p, n, value, e);
 	case AF2_STRING:
 		/* Of stages whose outputs are named in the file. */
 		if (strcmp(def->name, "stdout") == 0 && computes_outputs(n->stage) &&

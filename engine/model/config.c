@@ -12,6 +12,7 @@
 #include "base/ini.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "model/config_paths.h"
 
 #ifndef SYSCONFDIR
 #define SYSCONFDIR "/etc"
@@ -54,42 +55,6 @@ set_text(char **to, char *value)
 	*to = value;
 }
 
-static char *
-absolute_paths(const char *file, const char *value)
-{
-	char *dir = path_dir(file), *path;
-	struct str out = {0};
-
-	for (const char *p = value; *p;) {
-		size_t n = strcspn(p, ":");
-		char *one = xstrndup(p, n);
-
-		if (*one) {
-			char *base = path_absolute(NULL, dir);
-
-			path = path_absolute(base, one);
-			str_printf(&out, "%s%s", out.len ? ":" : "", path);
-			free(path);
-			free(base);
-		}
-		free(one);
-		p += n + (p[n] == ':');
-	}
-	free(dir);
-	return str_take(&out);
-}
-
-static char *
-absolute_one(const char *file, const char *value)
-{
-	char *dir = path_dir(file), *base = path_absolute(NULL, dir);
-	char *path = *value ? path_absolute(base, value) : xstrdup("");
-
-	free(base);
-	free(dir);
-	return path;
-}
-
 /* 0 or -1. */
 static int
 set_locks(enum locks *to, const char *value)
@@ -115,10 +80,10 @@ set_key(struct config *c, const struct key *k, const char *file, const char *val
 
 	switch (k->type) {
 	case KEY_PATH:
-		set_text(to, absolute_one(file, value));
+		set_text(to, config_absolute_path(file, value));
 		return NULL;
 	case KEY_PATHS:
-		set_text(to, absolute_paths(file, value));
+		set_text(to, config_absolute_paths(file, value));
 		return NULL;
 	case KEY_SECONDS:
 		if (parse_duration(value, &seconds) < 0 || seconds < 0)
@@ -155,23 +120,25 @@ hint_for(const char *word, const char *const *candidates)
 	return near ? xasprintf("did you mean '%s'?", near) : NULL;
 }
 
+#define SECTIONS "sections are [engine], [store], [resources] and [plugin.NAME]"
+
 static void
 unknown_section(const char *file, int line, const char *section, struct diags *diags)
 {
-	static const char *const sections[] = {"engine", "store", "resources", NULL};
+	static const char *const sections[] = {"engine", "store", "resources", "plugin.",
+					       NULL};
 	char *hint = hint_for(section, sections);
 
 	if (!*section)
 		diags_add(diags, SEV_ERROR, file, line, NULL,
-			  "sections are [engine], [store] and [resources]",
+			  SECTIONS,
 			  "a setting before the first section");
-	else if (starts_with(section, "executor.") || starts_with(section, "plugin."))
+	else if (starts_with(section, "executor."))
 		diags_add(diags, SEV_ERROR, file, line, section, NULL,
 			  "section [%s] is not in this version", section);
 	else
 		diags_add(diags, SEV_ERROR, file, line, section,
-			  hint ? hint
-			       : "sections are [engine], [store] and [resources]",
+			  hint ? hint : SECTIONS,
 			  "unknown section [%s]", section);
 	free(hint);
 }
@@ -197,6 +164,30 @@ unknown_key(const char *file, int line, const char *section, const char *name,
 	free(hint);
 }
 
+/* --- plugins ---------------------------------------------------------------------- */
+
+const struct plugin_settings *
+config_plugin(const struct config *c, const char *id)
+{
+	for (size_t i = 0; i < c->plugin_count; i++)
+		if (strcmp(c->plugins[i].id, id) == 0)
+			return &c->plugins[i];
+	return NULL;
+}
+
+/* Those of a plugin, made if there are none. */
+static struct plugin_settings *
+plugin_of(struct config *c, const char *id)
+{
+	const struct plugin_settings *p = config_plugin(c, id);
+
+	if (p)
+		return (struct plugin_settings *)(uintptr_t)p;
+	GROW(c->plugins, c->plugin_count, c->plugin_cap);
+	c->plugins[c->plugin_count] = (struct plugin_settings){.id = xstrdup(id)};
+	return &c->plugins[c->plugin_count++];
+}
+
 static void
 on_key(void *arg, const char *file, int line, const char *section, const char *name,
        const char *value, struct diags *diags)
@@ -211,7 +202,11 @@ on_key(void *arg, const char *file, int line, const char *section, const char *n
 					  "'%s' is no value for '%s'", value, name);
 			return;
 		}
-	unknown_key(file, line, section, name, diags);
+	if (starts_with(section, "plugin.") && section[strlen("plugin.")])
+		plugin_settings_set(plugin_of(arg, section + strlen("plugin.")), file, line,
+				    name, value, diags);
+	else
+		unknown_key(file, line, section, name, diags);
 }
 
 /* --- files ------------------------------------------------------------------------ */
@@ -277,5 +272,8 @@ config_free(struct config *c)
 {
 	free(c->plugin_path);
 	free(c->store_path);
+	for (size_t i = 0; i < c->plugin_count; i++)
+		plugin_settings_clear(&c->plugins[i]);
+	free(c->plugins);
 	memset(c, 0, sizeof *c);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * config: settings from INI files: site (SYSCONFDIR/af2flow/af2flow.ini), user
  * ($XDG_CONFIG_HOME/af2flow/af2flow.ini), --config FILE; later ones win.
- * One table in config.c knows every section and key; anything else is an error with a hint.
+ * One table in config.c knows every section and key but those of plugins (plugin_settings.h);
+ * anything else is an error with a hint.
  */
 #ifndef MODEL_CONFIG_H
 #define MODEL_CONFIG_H
@@ -10,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/locks.h"
+#include "model/plugin_settings.h"
 
 struct config {
 	/* [engine] */
@@ -28,11 +30,16 @@ struct config {
 	/* [resources] */
 	int cpus, gpus;       /* -1: not set */
 	uint64_t memory;      /* bytes, 0: not set */
+	/* [plugin.NAME] */
+	struct plugin_settings *plugins;
+	size_t plugin_count, plugin_cap;
 };
 
 /* Defaults, then the files in order. Files that do not exist are skipped, except `extra`
  * (--config; may be NULL). Returns the number of errors added. */
 int config_load(struct config *c, const char *extra, struct diags *diags);
 void config_free(struct config *c);
+/* What it says of a plugin; NULL: nothing. */
+const struct plugin_settings *config_plugin(const struct config *c, const char *id);
 
 #endif

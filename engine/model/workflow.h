@@ -95,6 +95,7 @@ struct workflow {
 	struct interner var_names;
 	char *text;            /* the file's bytes (for dot_place and the run's copy) */
 	size_t text_len;
+	const struct config *settings; /* of plugins; whoever opens it may set them; NULL: none */
 };
 
 /* -p name=value settings, split by the caller. */

@@ -167,6 +167,15 @@ run_check(struct run *r, struct diags *diags)
 	return (int)(diags->errors - before);
 }
 
+static void
+free_texts(struct map *m)
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (m->entries[i].key)
+			free((void *)(uintptr_t)m->entries[i].value);
+	map_free(m);
+}
+
 void
 run_close(struct run *r)
 {
@@ -192,15 +201,11 @@ run_close(struct run *r)
 	key_free(r->key);
 	run_pause_free(r);
 	run_resolve_free(r);
-	for (size_t i = 0; i < r->prints.count; i++)
-		if (r->prints.entries[i].key)
-			free((void *)(uintptr_t)r->prints.entries[i].value);
-	for (size_t i = 0; i < r->unprinted.count; i++)
-		if (r->unprinted.entries[i].key)
-			free((void *)(uintptr_t)r->unprinted.entries[i].value);
 	run_asking_free(r);
-	map_free(&r->unprinted);
-	map_free(&r->prints);
+	free_texts(&r->unprinted);
+	free_texts(&r->prints);
+	free_texts(&r->own_prints);
+	free_texts(&r->programs);
 	map_free(&r->asked);
 	map_free(&r->files);
 	free(r->file_digests);

@@ -115,7 +115,9 @@ open_engine(struct run *r, struct error *e)
 	                        .max_idle = r->machine->core_count,
 	                        .mark = r->dir.id, .bind = r->machine->this_system,
 	                        .free_memory = free_memory, .arg = r,
-	                        .groups = r->s->settings.cgroups};
+	                        .groups = r->s->settings.cgroups,
+	                        .settings = &r->s->settings,
+	                        .store = store_path(r->store)};
 	char *notes, *place;
 
 	struct error odd = {0};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * run_key: from a task to its key: parameters that change the result, contents of the files they
- * name, fingerprints, inputs by port, and the variables of the node's own range or list.
+ * name, fingerprints (run_prints.c), inputs by port, and the variables of the node's own range or list.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -78,145 +78,6 @@ key_of_param(struct run *r, const struct task_param *p, struct error *e)
 	}
 	key_param_digest(r->key, p->name, &d);
 	key_parts_file(r->parts, p->name, NULL, p->value, &d);
-	return 0;
-}
-
-/* Identity of a fingerprint: the plugin file's state and all parameters. */
-static void
-fingerprint_id(const struct stage *s, const struct task_params *params, struct digest *out)
-{
-	struct hash *h = hash_new();
-	struct stamp st = {0};
-
-	fs_stamp(s->path, &st);
-	hash_add_field(h, s->id);
-	hash_add_field(h, s->path);
-	hash_add(h, &st, sizeof st);
-	for (size_t i = 0; i < params->count; i++) {
-		hash_add_field(h, params->items[i].name);
-		hash_add_field(h, params->items[i].value);
-	}
-	hash_end(h, out);
-}
-
-struct asking {
-	struct asking *next;
-	struct run *r;
-	struct digest id;
-	char *work_dir;
-};
-
-static void
-asking_drop(struct asking *q)
-{
-	struct asking **at = &q->r->askings;
-
-	while (*at && *at != q)
-		at = &(*at)->next;
-	if (*at)
-		*at = q->next;
-	free(q->work_dir);
-	free(q);
-}
-
-void
-run_asking_free(struct run *r)
-{
-	while (r->askings)
-		asking_drop(r->askings);
-}
-
-/* The answer goes to every task that waits for it; they are chained by `next`. */
-static void
-asked(void *arg, const char *text, const char *const *files, size_t file_count, int cls,
-      const struct error *e)
-{
-	struct asking *q = arg;
-	struct run *r = q->r;
-	uint32_t task = (uint32_t)*map_get(&r->asked, &q->id, sizeof q->id);
-
-	r->asking--;
-	map_del(&r->asked, &q->id, sizeof q->id);
-	if (!e || !error_is_set(e)) {
-		store_fingerprint_put(r->store, &q->id, text, files, file_count);
-		*map_put(&r->prints, &q->id, sizeof q->id, NULL) =
-			(uint64_t)(uintptr_t)xstrdup(text);
-	} else { /* its class is the first character */
-		*map_put(&r->unprinted, &q->id, sizeof q->id, NULL) =
-			(uint64_t)(uintptr_t)xasprintf("%c%s", 'A' + cls, e->text);
-	}
-	while (task != NONE) {
-		uint32_t next = run_rtask(r, task)->next;
-		run_asked(r, task);
-		task = next;
-	}
-	asking_drop(q);
-	run_pump(r);
-	if (r->asking == 0) /* tasks that wait for an answer share the cores too */
-		run_start_ready(r);
-}
-
-/* Ask the plugin, in a host of its own; once for all tasks that want to know the same. */
-static void
-ask(struct run *r, struct active *a, const struct stage *s, const struct task_params *params,
-    const struct digest *id)
-{
-	struct error e = {0};
-	char *none, *work_dir;
-	int added;
-	uint64_t *first = map_put(&r->asked, id, sizeof *id, &added);
-
-	run_rtask(r, a->task)->next = added ? NONE : (uint32_t)*first;
-	*first = a->task;
-	if (!added)
-		return;
-	if (store_attempt_dirs(r->store, 0, &none, &work_dir, &e)) {
-		map_del(&r->asked, id, sizeof *id);
-		if (run_trouble(r, &e))
-			run_pause_take(r, a->task);
-		return;
-	}
-	free(none);
-	struct asking *q = xcalloc(1, sizeof *q);
-	struct arena arena = {0};
-	struct exec_param *list = run_exec_params(params, &arena, &e);
-	*q = (struct asking){.r = r, .id = *id, .work_dir = work_dir};
-	q->next = r->askings;
-	r->askings = q;
-	r->asking++;
-	pool_fingerprint(r->pool, s, list, params->count, q->work_dir, asked, q);
-	arena_free(&arena);
-}
-
-/* 1: text known; 0: asked, or must be asked; -2: it failed. */
-static int
-fingerprint(struct run *r, struct active *a, const struct stage *s,
-            const struct task_params *params, int may_ask, const char **text,
-            struct error *e)
-{
-	struct digest id;
-
-	fingerprint_id(s, params, &id);
-	uint64_t *known = map_get(&r->prints, &id, sizeof id);
-	if (!known) {
-		char *stored = store_fingerprint(r->store, &id);
-		if (stored)
-			*(known = map_put(&r->prints, &id, sizeof id, NULL)) =
-				(uint64_t)(uintptr_t)stored;
-	}
-	if (known) {
-		*text = (const char *)(uintptr_t)*known;
-		return 1;
-	}
-	uint64_t *why = map_get(&r->unprinted, &id, sizeof id);
-	if (why) {
-		const char *said = (const char *)(uintptr_t)*why;
-		a->print_class = said[0] - 'A';
-		error_set(e, "%s", said + 1);
-		return -2;
-	}
-	if (may_ask)
-		ask(r, a, s, params, &id);
 	return 0;
 }
 
@@ -302,20 +163,28 @@ key_with(struct run *r, struct active *a, const struct task_params *params, int 
          struct digest *key, struct error *e)
 {
 	const struct wf_node *n = &r->w->nodes[r->g->tasks[a->task].node];
-	const char *print = "";
+	const char *print = "", *own;
+	char *both = NULL;
 	int known = 1;
 
 	if (n->stage->has_fingerprint) {
-		known = fingerprint(r, a, n->stage, params, may_ask, &print, e);
+		known = run_fingerprint(r, a, n->stage, params, may_ask, &print, e);
 		if (known < 0 || (known == 0 && !r->parts))
 			return known;
 	}
+	if (run_settings_print(r, n->stage, &own, e))
+		return -1;
+	if (*own)
+		print = both = xasprintf("%s%s", print, own);
 	key_begin(r->key, n->stage->id, n->stage->result_version);
 	for (size_t i = 0; i < params->count; i++)
-		if (key_of_param(r, &params->items[i], e))
+		if (key_of_param(r, &params->items[i], e)) {
+			free(both);
 			return -1;
+		}
 	key_fingerprint(r->key, print);
 	key_parts_fingerprint(r->parts, print);
+	free(both);
 	key_of_inputs(r, a->task);
 	key_of_variables(r, a->task);
 	if (!a->options->cache || n->output_count == 0) {

@@ -107,6 +107,8 @@ struct run {
 	struct map keys;        /* key digest -> task that executes it */
 	struct map prints;      /* fingerprint id -> text pointer */
 	struct map unprinted;   /* fingerprint id -> why it failed in this run */
+	struct map own_prints;  /* plugin id -> text of what its settings add */
+	struct map programs;    /* plugin id, program -> its path, "" if there is none */
 	struct asking *askings; /* questions under way */
 	struct map files;       /* path -> index into file_digests, in the look-up phase */
 	struct digest *file_digests;
@@ -197,6 +199,22 @@ int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct di
  * caller's in any case. As run_key, which asks nobody: with 0 only the fingerprint is missing. */
 int run_key_parts(struct run *r, struct active *a, struct digest *key, js **parts,
                   struct error *e);
+
+/* run_prints.c: fingerprints. 1: *text known; 0: asked (may_ask), or must be asked; -2 with the
+ * error set: it failed in this run. */
+int run_fingerprint(struct run *r, struct active *a, const struct stage *s,
+                    const struct task_params *params, int may_ask, const char **text,
+                    struct error *e);
+/* Who is asked what: the plugin's file, all parameters, the programs that they name, and its
+ * settings. */
+void run_question(struct run *r, const struct stage *s, const struct task_params *params,
+                  struct digest *out);
+const char *run_known_print(struct run *r, const struct digest *id); /* NULL: not known */
+void run_know_print(struct run *r, const struct digest *id, const char *text,
+                    const char *const *files, size_t file_count);
+/* What the settings of a plugin add to its fingerprint, "" mostly. -1 with the error set. */
+int run_settings_print(struct run *r, const struct stage *s, const char **text,
+                       struct error *e);
 
 /* run_why.c: why the task needs this attempt, WHY_FIRST to WHY_ENDED or WHY_TOOLS; at least one
  * reason. The history must be there if the run is not new. */

@@ -49,6 +49,25 @@ open_registry(struct session *s, struct diags *diags)
 	words_free(&dirs);
 }
 
+/* Settings of plugins that there are not are likely mistyped; a site's file may speak of more
+ * plugins than are installed. */
+static void
+warn_unknown_plugins(const struct session *s, struct diags *diags)
+{
+	struct stage_source source = registry_source(s->registry);
+
+	for (size_t i = 0; i < s->settings.plugin_count; i++) {
+		const struct plugin_settings *p = &s->settings.plugins[i];
+		const char *near = NULL;
+		if (source.find(source.arg, p->id, &near) || source.problem(source.arg, p->id))
+			continue;
+		char *hint = near ? xasprintf("did you mean '%s'?", near) : NULL;
+		diags_add(diags, SEV_WARNING, p->file, p->line, p->id, hint,
+		          "[plugin.%s]: there is no plugin '%s'", p->id, p->id);
+		free(hint);
+	}
+}
+
 int
 session_open(struct session *s, const struct run_config *c, struct diags *diags)
 {
@@ -58,6 +77,7 @@ session_open(struct session *s, const struct run_config *c, struct diags *diags)
 	open_registry(s, diags);
 	if (!s->registry || diags->errors)
 		return -1;
+	warn_unknown_plugins(s, diags);
 	if (!c->workflow)
 		return 0;
 	struct stage_source source = registry_source(s->registry);
@@ -65,6 +85,7 @@ session_open(struct session *s, const struct run_config *c, struct diags *diags)
 	                     diags);
 	if (!s->w)
 		return -1;
+	s->w->settings = &s->settings;
 	workflow_select(s->w, (const char *const *)c->until.v, c->until.count, diags);
 	dot_place(s->w->text, s->w->text_len, diags);
 	return diags->errors ? -1 : 0;

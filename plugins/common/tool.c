@@ -187,6 +187,9 @@ tool_hhlib(const char *path, char *text)
 	const char *own = getenv("HHLIB");
 	if (own && *own && snprintf(text, PATH_MAX, "HHLIB=%s", own) < PATH_MAX)
 		return text;
+	/* A name alone is looked up inside a container, which knows its own. */
+	if (!strchr(path, '/'))
+		return NULL;
 	/* As built from source: PREFIX/bin/hhblits beside PREFIX/data. */
 	snprintf(dir, sizeof(dir), "%s", path);
 	for (int up = 0; up < 2 && strrchr(dir, '/'); up++)

@@ -315,7 +315,9 @@ typedef struct af2_host {
 	/* AF2_OK for exit status 0, else fail() with class exit, signal or spawn and a message
 	 * that names `what` and the last line of stderr. */
 	af2_outcome (*check_exit)(af2_task *task, const af2_exit *how, const char *what);
-	/* Absolute path of a program (name looked up in PATH); NULL if there is none. */
+	/* Absolute path of a program (name looked up in PATH); NULL if there is none. Where the
+	 * configuration runs this plugin's programs in a container: the name as it is, since only
+	 * the container knows. */
 	const char *(*find_program)(const char *name);
 
 	/* --- workers ----------------------------------------------------- */

@@ -76,7 +76,7 @@ test_refused(void **state)
 		"auto, file or lease");
 	refused(f, "[store]\npatience=0.5s\n", 2, "'0.5s' is no value", "1s or more");
 	refused(f, "[resources]\ncpus=-1\n", 2, "'-1' is no value", "whole number");
-	refused(f, "[plugin.predict]\npath=/x\n", 2, "not in this version", NULL);
+	refused(f, "[plugin.]\npath=/x\n", 2, "unknown section [plugin.]", NULL);
 	refused(f, "[executor.slurm]\npath=/x\n", 2, "not in this version", NULL);
 	refused(f, "grace=1\n", 1, "a setting before the first section", "[engine]");
 }
@@ -133,6 +133,97 @@ test_layers(void **state)
 	free(store);
 }
 
+static void
+test_plugins_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	refused(f, "[plugin.x]\n\npaths=/x\n", 3, "unknown key 'paths' in [plugin.x]",
+		"'path'");
+	refused(f, "[plugin.x]\nenv.A B=1\n", 2, "cannot take 'env.A B'", "letters");
+	refused(f, "[plugin.x]\nenv.=1\n", 2, "cannot take 'env.'", "letters");
+	refused(f, "[plugin.x]\nenv.PATH=/x\n", 2, "cannot take 'env.PATH'", "'path'");
+	refused(f, "[plugin.x]\nenv.OMP_NUM_THREADS=1\n", 2, "OMP_NUM_THREADS", "slot");
+	refused(f, "[plugin.x]\nenv.AF2FLOW_RUN=1\n", 2, "AF2FLOW_RUN", "own");
+	refused(f, "[plugin.x]\nwrap='a\n", 2, "cannot take 'wrap' in [plugin.x]", "quote");
+	refused(f, "[plugin.x]\nwrap=apptainer image.sif\n", 2, "'wrap'",
+		"apptainer exec IMAGE");
+	refused(f, "[plugin.x]\nwrap=/usr/bin/docker run image\n", 2, "'wrap'", "podman");
+	refused(f, "[plugin.x]\nwrap=podman run image\n", 2, "'wrap'", "${bind}");
+}
+
+static void
+assert_words(const struct words *w, const char *want)
+{
+	struct str all = {0};
+
+	for (size_t i = 0; i < w->count; i++)
+		str_printf(&all, "%s|", w->v[i]);
+	assert_string_equal(all.s ? all.s : "", want);
+	str_free(&all);
+}
+
+static void
+test_plugins(void **state)
+{
+	struct fixture *f = *state;
+	const struct plugin_settings *p;
+	char *path, *wrap, *found;
+
+	write_text(f->folder, "af2flow/af2flow.ini",
+		   "[plugin.predict]\npath = /site\nenv.A = 1\nenv.B=2\nwrap = nice -n 5\n"
+		   "[plugin.relax]\nwrap = \"nice -n 5\"\n");
+	write_text(f->folder, "image.sif", "an image");
+	write_text(f->folder, "x.ini",
+		   "[plugin.predict]\npath = rel:/abs\nenv.B=\nenv.C = x = y\n"
+		   "wrap = apptainer exec --nv 'image.sif'\nversion = 7\n");
+	assert_int_equal(config_load(&f->c, f->extra, &f->diags), 0);
+	assert_null(config_plugin(&f->c, "rank"));
+	p = config_plugin(&f->c, "predict");
+	path = xasprintf("%s/rel:/abs", f->folder);
+	wrap = xasprintf("apptainer|exec|--nv|%s/image.sif|", f->folder);
+	assert_string_equal(p->path, path);
+	assert_words(&p->env, "A=1|B|C=x = y|");
+	assert_words(&p->wrap, wrap);
+	assert_string_equal(p->version, "7");
+	assert_int_equal(p->line, 6);
+	assert_words(&config_plugin(&f->c, "relax")->wrap, "nice|-n|5|");
+	/* where programs are looked for: inside a wrapper nobody knows */
+	found = plugin_find_program(p, "no such program");
+	assert_string_equal(found, "no such program");
+	free(found);
+	free(wrap);
+	wrap = path;
+	setenv("PATH", "/usr/bin", 1);
+	path = plugin_search_path(p);
+	assert_true(starts_with(path, wrap));
+	assert_true(ends_with(path, ":/abs:/usr/bin"));
+	free(path);
+	free(wrap);
+}
+
+static void
+test_programs(void **state)
+{
+	struct fixture *f = *state;
+	char *dir = path_join(f->folder, "bin"), *tool = path_join(dir, "some-tool");
+	char *text = xasprintf("[plugin.x]\npath = bin\n"), *found;
+	struct error e = {0};
+
+	fs_mkdirs(dir, &e);
+	write_text(dir, "some-tool", "#!/bin/sh\n");
+	assert_int_equal(chmod(tool, 0755), 0);
+	write_text(f->folder, "x.ini", text);
+	assert_int_equal(config_load(&f->c, f->extra, &f->diags), 0);
+	found = plugin_find_program(config_plugin(&f->c, "x"), "some-tool");
+	assert_string_equal(found, tool);
+	free(found);
+	assert_null(plugin_find_program(config_plugin(&f->c, "y"), "some-tool"));
+	free(text);
+	free(tool);
+	free(dir);
+}
+
 /* Settings say which code runs: nobody else may write them. */
 static void
 test_trusted(void **state)
@@ -168,6 +259,9 @@ main(void)
 		TEST(test_refused),
 		TEST(test_defaults),
 		TEST(test_layers),
+		TEST(test_plugins),
+		TEST(test_plugins_refused),
+		TEST(test_programs),
 		TEST(test_trusted),
 	};
 
