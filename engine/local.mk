@@ -246,6 +246,7 @@ exec_sources = \
 run_sources = \
 	engine/run/run.c \
 	engine/run/run.h \
+	engine/run/run_ask.c \
 	engine/run/run_attempt.c \
 	engine/run/run_conclude.c \
 	engine/run/run_damage.c \

@@ -157,6 +157,7 @@ fuzz_tests = \
 
 #: tests/system/*.bats
 system_tests = \
+	tests/system/asking.bats \
 	tests/system/bad_input.bats \
 	tests/system/containers.bats \
 	tests/system/damage.bats \

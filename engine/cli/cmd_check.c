@@ -33,6 +33,7 @@ print_json(const struct diags *d)
 	js_free(all);
 }
 
+/* Exit code of an interrupted check, else 0 or -1: what is wrong stands in the diags. */
 static int
 check(struct session *s, struct cli *o, struct diags *d)
 {
@@ -43,14 +44,16 @@ check(struct session *s, struct cli *o, struct diags *d)
 	struct run *r = run_open(s, 0, NULL, &e);
 	if (!r)
 		return diags_add(d, SEV_ERROR, "", 0, NULL, e.hint, "%s", e.text);
-	run_check(r, d);
-	if (!d->errors && !o->json) {
+	if (!run_check(r, d))
+		run_ask_tools(r, d);
+	int interrupted = run_interrupted(r);
+	if (!d->errors && !interrupted && !o->json) {
 		const struct graph *g = run_graph(r);
 		printf("%s: sound: %zu nodes, %zu tasks known so far, %zu of them done\n",
 		       s->w->path, s->w->node_count, g->task_count, g->counts[T_DONE]);
 	}
 	run_close(r);
-	return 0;
+	return interrupted;
 }
 
 static int
@@ -62,7 +65,7 @@ run(const struct command *c, struct cli *o)
 	if (o->arg_count != 1)
 		return usage_error(c, "check wants one workflow file");
 	o->c.workflow = o->args[0];
-	check(&s, o, &d);
+	int interrupted = check(&s, o, &d);
 	if (o->json)
 		print_json(&d);
 	session_close(&s);
@@ -71,12 +74,13 @@ run(const struct command *c, struct cli *o)
 		diags_free(&d);
 	else
 		bad = cli_report(&d);
-	return bad ? EXIT_USAGE : EXIT_DONE;
+	return interrupted > 0 ? interrupted : bad ? EXIT_USAGE : EXIT_DONE;
 }
 
 const struct command command_check = {
 	"check", "check a workflow and this machine before a run", "FILE [options]",
 	"Check a workflow: syntax, names, types, ports, cycles, files, databases, programs and\n"
-	"resources, for what has no result yet. All errors are listed. Exit 0 or 2.",
+	"resources, for what has no result yet; then ask its tools for their versions, unless they\n"
+	"are known. All errors are listed. Exit 0 or 2.",
 	OPT_WORKFLOW | OPT_MACHINE | OPT_PLUGINS | OPT_JSON, run,
 };

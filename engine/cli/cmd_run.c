@@ -114,9 +114,11 @@ execute(struct session *s, struct run *r, struct cli *o, struct diags *d)
 		print_summary(r, 0, rc);
 		return rc;
 	}
-	if (run_check(r, d)) {
+	if (run_check(r, d) || run_ask_tools(r, d)) {
 		run_discard(r);
-		return EXIT_USAGE;
+		return run_interrupted(r) ? run_interrupted(r)
+		       : d->errors        ? EXIT_USAGE
+		                          : EXIT_FAILED;
 	}
 	log_diags(d);
 	diags_free(d);

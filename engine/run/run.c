@@ -122,8 +122,8 @@ run_complete(const struct run *r)
 	       && !r->g->counts[T_BLOCKED];
 }
 
-static unsigned char *
-needed_nodes(const struct run *r)
+unsigned char *
+run_needed_nodes(const struct run *r)
 {
 	unsigned char *need = xcalloc(r->w->node_count + 1, 1);
 
@@ -158,7 +158,7 @@ run_check(struct run *r, struct diags *diags)
 		r->machine = machine_load(c->topology, &limits, &e);
 	if (!r->machine)
 		return -diags_add(diags, SEV_ERROR, "", 0, NULL, e.hint, "%s", e.text);
-	unsigned char *need = needed_nodes(r);
+	unsigned char *need = run_needed_nodes(r);
 	struct check_limits have = {r->machine->core_count, r->machine->gpu_count,
 	                            r->machine->memory};
 	check_workflow(r->w, need, &have, diags);

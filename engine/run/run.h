@@ -76,6 +76,12 @@ struct run *run_open(struct session *s, int write, const struct run_observer *o,
 /* Check the nodes that have tasks without a result against the machine; loads the machine.
  * Returns the number of errors added. */
 int run_check(struct run *r, struct diags *diags);
+/* Ask the plugins of what is left for the fingerprints that are known to be needed: tools, libraries
+ * or weights that are missing are errors (warnings, if the node's failure is tolerated). After
+ * run_check. Returns the number of errors added; -1: it was interrupted, or the run is lost. */
+int run_ask_tools(struct run *r, struct diags *diags);
+/* Exit code of a run that a signal ended before it began; 0: none did. */
+int run_interrupted(const struct run *r);
 /* Set who watches from now on. */
 void run_observe(struct run *r, struct run_observer o);
 /* The check failed: remove the run directory if this run made it. */

@@ -174,6 +174,10 @@ int run_options(struct run *r, uint32_t task, int attempt, struct task_options *
 int run_set_options(struct run *r, struct active *a, int attempt, struct error *e);
 const struct task_params *run_params(struct run *r, uint32_t task, int attempt,
                                      struct error *e);
+/* The same of a first attempt, the caller's own; `task` NONE: without branch variables. -1. */
+int run_node_options(const struct run *r, uint32_t node, uint32_t task,
+                     struct task_options *out);
+int run_node_params(const struct run *r, uint32_t node, uint32_t task, struct task_params *out);
 
 /* As they go to the plugin, secrets with their values. Where one cannot be had, it is "" and the
  * error set. In the arena. */
@@ -318,6 +322,7 @@ int run_is_crowded(struct run *r);
 int run_crowded(struct run *r, struct active *a, const struct exec_result *x);
 /* run.c: workflow, parameters and machine (NULL: not known) as files of the run directory. */
 int run_describe(struct run *r, const char *xml, struct error *e);
+unsigned char *run_needed_nodes(const struct run *r); /* not all done: 1; caller frees */
 
 /* run_execute.c: end the loop when nothing is under way any more. */
 void run_maybe_stop(struct run *r);

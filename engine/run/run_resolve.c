@@ -107,6 +107,34 @@ run_params(struct run *r, uint32_t task, int attempt, struct error *e)
 	return n->params;
 }
 
+static const char *
+no_variable(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return NULL;
+}
+
+int
+run_node_options(const struct run *r, uint32_t node, uint32_t task, struct task_options *out)
+{
+	struct lookup l = {r, task};
+	struct error e = {0};
+
+	return task_options_resolve(r->w, (int)node, 1,
+	                            task == NONE ? no_variable : look_up_variable, &l, out, &e);
+}
+
+int
+run_node_params(const struct run *r, uint32_t node, uint32_t task, struct task_params *out)
+{
+	struct lookup l = {r, task};
+	struct error e = {0};
+
+	return task_params_resolve(r->w, (int)node, 1,
+	                           task == NONE ? no_variable : look_up_variable, &l, out, &e);
+}
+
 /* A secret's value; "" with the error set. */
 static const char *
 secret_value(const struct task_param *p, struct arena *arena, struct error *e)

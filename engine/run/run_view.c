@@ -25,6 +25,12 @@ run_store(const struct run *r)
 	return r->store;
 }
 
+int
+run_interrupted(const struct run *r)
+{
+	return r->signal ? 128 + r->signal : 0;
+}
+
 double
 run_seconds(const struct run *r)
 {
