@@ -86,6 +86,7 @@ file_fd(struct lines *l, size_t i)
 			}
 	l->files[i].fd = open(l->files[i].path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
 							O_NONBLOCK | O_NOCTTY);
+	l->files[i].unread |= l->files[i].fd < 0;
 	return l->files[i].fd;
 }
 
@@ -176,6 +177,7 @@ scan(struct lines *l, size_t file)
 	free(buf);
 	l->files[file].scanned = at;
 	l->files[file].torn = n > 0;
+	l->files[file].unread |= got < 0;
 	return got < 0 ? -1 : 0;
 }
 
@@ -259,6 +261,7 @@ read_window(struct lines *l, size_t file, uint64_t offset, size_t len)
 		l->window_cap = want;
 	}
 	got = lines_pread(fd, l->window, want, offset);
+	l->files[file].unread |= got < 0;
 	l->window_file = got > 0 ? (int)file : -1;
 	l->window_at = offset;
 	l->window_len = got > 0 ? (size_t)got : 0;

@@ -26,6 +26,7 @@ struct lines_file {
 	uint64_t scanned; /* bytes up to the last whole line read */
 	size_t damaged;   /* lines passed over */
 	int torn;         /* bytes behind the last newline when last scanned */
+	int unread;       /* opening or reading it failed: there may be more in it */
 };
 /* Zero-initialise; lines_free. */
 struct lines {

@@ -23,24 +23,12 @@
 #include "base/mem.h"
 #include "record/own_file.h"
 #include "record/store_private.h"
+#include "record/store_walk.h"
 
 enum {
 	MANY_SEGMENTS = 16,
 	BUFFER = 64 * 1024 /* pending bytes that are worth a write */
 };
-
-/* May a segment be joined and removed: a merged one, or of a dead engine of this
- * host? */
-static int
-is_finished(const char *name)
-{
-	struct engine_id id;
-
-	if (starts_with(name, "merged-"))
-		return 1;
-	return engine_parse(name, &id) == 0 &&
-	       engine_alive(id.host, id.pid, id.start) == 0;
-}
 
 static void
 report_damage(struct store *s, const struct lines_file *f, int torn)
@@ -96,7 +84,7 @@ add_segment(struct store *s, const char *folder, const char *name)
 	} else if (!missing) {
 		map_puts(&s->segment_names, name, NULL);
 		f = &s->segments.files[s->segments.file_count - 1];
-		dead = is_finished(name);
+		dead = segment_finished(s, name);
 		/* Bytes behind the last newline of a living engine are being
 		 * written. */
 		report_damage(s, f, dead && f->torn);
@@ -260,7 +248,7 @@ store_flush(struct store *s, int sync, struct error *e)
 
 /* --- joining ---------------------------------------------------------------------- */
 
-/* Mark the finished ones; their number. */
+/* Mark the finished ones that were read in full; their number. */
 static size_t
 mark_finished(struct store *s, unsigned char *marks)
 {
@@ -269,8 +257,9 @@ mark_finished(struct store *s, unsigned char *marks)
 	for (size_t i = 0; i < s->segments.file_count; i++) {
 		const char *path = s->segments.files[i].path;
 
-		marks[i] =
-			(int)i != s->segments.out_file && is_finished(path_base(path));
+		marks[i] = (int)i != s->segments.out_file &&
+			   !s->segments.files[i].unread &&
+			   segment_finished(s, path_base(path));
 		n += marks[i];
 	}
 	return n;

@@ -7,7 +7,12 @@
 
 #include <cmocka.h>
 
+#include <sys/resource.h>
+
 #include "helpers.h"
+#include "record/engine_note.h"
+
+enum { SEGMENTS = 20 };
 
 /* Of ten records in a dead engine's segment, those that were not hit are there. */
 static void
@@ -137,6 +142,111 @@ the_first_record_stands(void **state)
 	free(path);
 }
 
+/* Record i alone, in a segment of its own. */
+static void
+make_segment(const char *folder, int i, const char *name)
+{
+	char *command = xasprintf("mv '%s/store/segments/'*-*-* '%s/new'", folder, folder);
+	char *back = xasprintf("mv '%s/new' '%s/%s'", folder, folder, name);
+	struct store *s = open_store(folder);
+
+	publish_record(s, i);
+	store_close(s);
+	assert_int_equal(system(command), 0);
+	assert_int_equal(system(back), 0);
+	free(back);
+	free(command);
+}
+
+/* As many segments as are joined, each with one record, in the store. */
+static void
+make_segments(const char *folder)
+{
+	char name[32], *command;
+
+	for (int i = 0; i < SEGMENTS; i++) {
+		snprintf(name, sizeof name, "merged-%d", i);
+		make_segment(folder, i, name);
+	}
+	command = xasprintf("mv '%s'/merged-* '%s/store/segments'", folder, folder);
+	assert_int_equal(system(command), 0);
+	free(command);
+}
+
+static int
+records_found(const char *folder)
+{
+	struct store *s = open_store(folder);
+	int found = 0;
+
+	for (int i = 0; i < SEGMENTS; i++)
+		found += has_result(s, i);
+	store_close(s);
+	return found;
+}
+
+/* With no more descriptors than a few segments take, others cannot be read. They stay where
+ * they are: who joins segments knows nothing of what is in them. */
+static void
+what_cannot_be_read_is_not_joined(void **state)
+{
+	struct rlimit all, few;
+	char *log = path_join(*state, "log");
+	struct store *s;
+	int found = 0, saved;
+
+	make_segments(*state);
+	s = open_store(*state);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	saved = catch_stderr(log);
+	few = all;
+	few.rlim_cur = (rlim_t)dup(0) + SEGMENTS / 2;
+	close((int)few.rlim_cur - SEGMENTS / 2);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	for (int i = 0; i < SEGMENTS; i++)
+		found += has_result(s, i);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	free(caught_stderr(log, saved));
+	assert_in_range(found, 1, SEGMENTS - 1);
+	publish_record(s, SEGMENTS);
+	store_close(s);
+	assert_int_equal(records_found(*state), SEGMENTS);
+	free(log);
+}
+
+/* The segment of an engine that we do not see (in a container of this machine, with a table of
+ * processes of its own), but that holds the lock on its note. */
+static void
+a_living_engine_keeps_its_segment(void **state)
+{
+	char *name, *path, *note;
+	struct engine_id id;
+	struct error e = {0};
+	struct store *s;
+	int fd;
+
+	engine_self(&id);
+	name = xasprintf("%s-%d-1-00000001", id.host, INT32_MAX);
+	make_segment(*state, SEGMENTS, "its");
+	make_segments(*state);
+	path = xasprintf("%s/store/segments/%s", (char *)*state, name);
+	note = xasprintf("mv '%s/its' '%s'", (char *)*state, path);
+	assert_int_equal(system(note), 0);
+	free(note);
+	note = xasprintf("%s/store/engines/%s", (char *)*state, name);
+	fd = engine_note_make(note, &id, 0, &e);
+	assert_true(fd >= 0);
+	s = open_store(*state);
+	publish_record(s, SEGMENTS + 1);
+	store_close(s);
+	assert_int_equal(access(path, F_OK), 0);
+	close(fd);
+	assert_int_equal(records_found(*state), SEGMENTS);
+	free(note);
+	free(path);
+	free(name);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int
@@ -146,6 +256,8 @@ main(void)
 		TEST(damaged_segments),
 		TEST(damage_is_mended_by_who_may),
 		TEST(the_first_record_stands),
+		TEST(what_cannot_be_read_is_not_joined),
+		TEST(a_living_engine_keeps_its_segment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
