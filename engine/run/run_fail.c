@@ -16,6 +16,9 @@ retry_now(void *arg)
 
 	a->delay = NULL;
 	r->delayed--;
+	if (a->print_class)
+		run_forget_failed_prints(r);
+	a->print_class = 0;
 	if (!r->stopping)
 		run_again(r, a, a->attempt + 1);
 	run_pump(r);

@@ -114,6 +114,15 @@ asked(void *arg, const char *text, const char *const *files, size_t file_count, 
 		run_start_ready(r);
 }
 
+void
+run_forget_failed_prints(struct run *r)
+{
+	for (size_t i = 0; i < r->unprinted.count; i++)
+		if (r->unprinted.entries[i].key)
+			free((void *)(uintptr_t)r->unprinted.entries[i].value);
+	map_free(&r->unprinted);
+}
+
 /* Ask the plugin, in a host of its own; once for all tasks that want to know the same. */
 static void
 ask(struct run *r, struct active *a, const struct stage *s, const struct task_params *params,

@@ -199,6 +199,8 @@ void run_drop_unwanted(struct run *r);
  * its fingerprint failed. */
 int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest *key,
             struct error *e);
+/* Fingerprints that failed are asked for again: a retry wants to. */
+void run_forget_failed_prints(struct run *r);
 /* The key of an attempt once more, and what it is made of (record/key_parts.h): *parts is the
  * caller's in any case. As run_key, which asks nobody: with 0 only the fingerprint is missing. */
 int run_key_parts(struct run *r, struct active *a, struct digest *key, js **parts,

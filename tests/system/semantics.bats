@@ -10,8 +10,10 @@ stages() {
     [ ! -e "$STAGES/semantics.so" ] || return 0
     mkdir -p "$STAGES"
     cat >"$STAGES/semantics.c" <<'C'
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fixture.h>
@@ -39,6 +41,8 @@ fingerprint(af2_task *task)
 		return af2->fail(task, AF2_CLASS_UNAVAILABLE, "not on this machine");
 	if (!strcmp(print, "slow"))
 		sleep(20);
+	if (!strcmp(print, "dies") && mkdir(af2->param(task, "once"), 0755) == 0)
+		raise(SIGKILL);
 	af2->fingerprint_add(task, "print", print);
 	return AF2_OK;
 }
@@ -69,6 +73,7 @@ af2_plugin_entry(const af2_host *host)
 		{.name = "what"},
 		{.name = "print"},
 		{.name = "mark", .flags = AF2_PARAM_NO_RESULT},
+		{.name = "once", .flags = AF2_PARAM_NO_RESULT},
 	};
 	static const af2_port in[] = {{.name = "hint", .types = "table",
 				       .cardinality = AF2_MANY, .flags = AF2_PORT_HINT}};
@@ -174,6 +179,22 @@ DOT
     expect 0 af2flow run f.dot --plugin-dir "$STAGES" --run-dir r
     not_said "tried again"
     expect 0 af2flow run f.dot --plugin-dir "$STAGES" --run-dir r
+}
+
+@test "a retry asks for a fingerprint again that failed, once for all that want it" {
+    stages
+    workflow f <<'DOT'
+digraph f {
+  graph [once="", mark=""]
+  a [plugin=semantics, what=x, print=dies, once="${once}", mark="${mark}", expand="i=1..2",
+     retries=1, retry_delay="0.2s"]
+}
+DOT
+    expect 0 af2flow run f.dot -p once="$ROOM/once" -p mark="$ROOM/mark" --plugin-dir "$STAGES" \
+        --run-dir r
+    said "tried again"
+    [ "$(cat r/results/a/i=2/o)" = "dies x" ]
+    [ "$(grep -c fingerprint mark)" = 2 ]
 }
 
 @test "Ctrl-C ends a fingerprint that takes long" {
