@@ -84,6 +84,10 @@ print_json(const char *path, const struct history *h)
 	js_set_real(all, "ended", h->ended);
 	js_set_int(all, "exit", h->exit);
 	js_set_text(all, "reason", h->reason);
+	if (h->paused > 0) {
+		js_set_real(all, "paused_since", h->paused);
+		js_set_text(all, "paused", h->paused_why);
+	}
 	js_set_int(all, "damaged_lines", (int64_t)h->damaged);
 	js_set(all, "tasks", tasks);
 	char *text = js_pretty(all);
@@ -171,6 +175,16 @@ print_tasks(const struct history *h)
 }
 
 static void
+print_pause(const struct history *h)
+{
+	time_t since = (time_t)h->paused;
+	char when[64];
+
+	strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", localtime(&since));
+	printf("paused since %s: %s\n", when, h->paused_why);
+}
+
+static void
 print_text(const char *path, const struct history *h)
 {
 	char when[64], took[32];
@@ -187,6 +201,8 @@ print_text(const char *path, const struct history *h)
 	else
 		printf("not ended, started %s by process %d on %s\n", when, h->engine_pid,
 		       h->engine_host ? h->engine_host : "?");
+	if (h->paused > 0)
+		print_pause(h);
 	if (h->damaged)
 		log_warning("%zu damaged journal line%s passed over", h->damaged,
 		            h->damaged == 1 ? "" : "s");

@@ -39,6 +39,7 @@
 	X(WAITS_SHARED, "waits-shared", "another task of the run does the same work just now")   \
 	X(WAITS_ENGINE, "waits-engine", "another engine does the same work just now")            \
 	X(WAITS_TOOLS, "waits-tools", "its tools and databases are being looked at")             \
+	X(WAITS_PAUSE, "paused", "the run waits until something can be written or started again")\
 	X(WAITS_END, "stopping", "the run ends: nothing new is started")                         \
 	X(WAITS_RUN, "not-running", "no engine works on this run")                               \
 	/* What became of it. */                                                                 \

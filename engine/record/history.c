@@ -79,6 +79,7 @@ history_free(struct history *h)
 	free(h->tasks);
 	map_free(&h->by_label);
 	free(h->reason);
+	free(h->paused_why);
 	free(h->engine_host);
 	free(h);
 }
@@ -222,6 +223,7 @@ on_run_start(struct reading *r, const js *event)
 	struct history *h = r->h;
 
 	lose_open(h);
+	h->paused = 0;
 	for (size_t i = 0; i < h->task_count; i++) {
 		struct history_task *t = &h->tasks[i];
 
@@ -262,9 +264,24 @@ on_run_end(struct reading *r, const js *event)
 	struct history *h = r->h;
 
 	lose_open(h);
+	h->paused = 0;
 	h->ended = js_get_real(event, "time", 0);
 	h->exit = (int)js_get_int(event, "exit", -1);
 	set_member(&h->reason, event, "reason");
+}
+
+static void
+on_paused(struct reading *r, const js *event)
+{
+	r->h->paused = js_get_real(event, "time", 0);
+	set_member(&r->h->paused_why, event, "text");
+}
+
+static void
+on_resumed(struct reading *r, const js *event)
+{
+	(void)event;
+	r->h->paused = 0;
 }
 
 static void
@@ -424,6 +441,8 @@ on_event(void *arg, const js *event)
 		{"state", on_state},
 		{"states", on_states},
 		{"run-end", on_run_end},
+		{"paused", on_paused},
+		{"resumed", on_resumed},
 		{"damage", on_damage},
 	};
 	const char *name = js_get_text(event, "event", "");
@@ -459,6 +478,7 @@ read_history(const char *run_path, int held, struct error *e)
 
 	r.h->exit = -1;
 	set_text(&r.h->reason, "");
+	set_text(&r.h->paused_why, "");
 	set_text(&r.h->engine_host, "");
 	if (access(path, F_OK) == 0 || errno != ENOENT)
 		rc = journal_read(path, on_event, &r, &r.h->damaged, e);

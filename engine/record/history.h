@@ -55,6 +55,8 @@ struct history {
 	double started, ended; /* the engine's last run; ended 0: not (cleanly) */
 	int exit;              /* -1: none */
 	char *reason;
+	double paused;         /* Unix time since when it waits for room; 0: it does not */
+	char *paused_why;
 	int engine_pid;
 	char *engine_host;
 	size_t damaged;        /* journal lines passed over or out of place */

@@ -227,8 +227,10 @@ explain_task(const struct explain *x, const char *label, struct explanation *out
 	out->state = is;
 	out->since = s.past ? s.past->since : 0;
 	if (!strcmp(is, "waiting")) {
+		explain_pause(x, &out->why);
 		explain_wait(x, &s, out);
 	} else if (!strcmp(is, "running") && s.past && s.past->attempt_count) {
+		explain_pause(x, &out->why);
 		is_running(&s, out);
 	} else if (!strcmp(is, "done")) {
 		why_it_ran(&s, &out->why);

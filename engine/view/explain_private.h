@@ -22,6 +22,8 @@ void subject_free(struct subject *s);
 
 /* explain_wait.c: a task that waits. */
 void explain_wait(const struct explain *x, const struct subject *s, struct explanation *out);
+/* That the run is paused, if it is. */
+void explain_pause(const struct explain *x, struct reasons *why);
 /* What a task does, in a few words: "is running since ...", appended to b. */
 void explain_brief(const struct explain *x, const struct subject *s, struct str *b);
 

@@ -225,6 +225,18 @@ wait_ready(const struct explain *x, const struct subject *s, struct explanation 
 
 /* --- the whole --------------------------------------------------------------------------- */
 
+void
+explain_pause(const struct explain *x, struct reasons *why)
+{
+	const struct history *h = x->history;
+	char when[32];
+
+	if (x->held && h->paused > 0)
+		reasons_add(why, WAITS_PAUSE, NULL, NULL, NULL,
+		            "the run is paused since %s: %s; it goes on by itself once that is over",
+		            explain_time(h->paused, when), h->paused_why);
+}
+
 /* Nobody works on the run: since when, and how it ended. */
 static void
 wait_run(const struct explain *x, struct explanation *out)
@@ -242,8 +254,10 @@ wait_run(const struct explain *x, struct explanation *out)
 	else
 		reasons_add(&out->why, WAITS_RUN, NULL, NULL, NULL,
 		            "no engine works on this run: process %d on %s, started at %s, ended "
-		            "without a word", h->engine_pid, h->engine_host ? h->engine_host : "?",
-		            explain_time(h->started, when));
+		            "without a word%s%s", h->engine_pid,
+		            h->engine_host ? h->engine_host : "?", explain_time(h->started, when),
+		            h->paused > 0 ? ", while it was paused: " : "",
+		            h->paused > 0 ? h->paused_why : "");
 	out->next = xstrdup("the same `af2flow run` goes on with it");
 }
 

@@ -121,6 +121,40 @@ DOT
     explains not-running r queued
 }
 
+@test "the run is paused, and what for" {
+    local faults=$AF2_BUILDDIR/tests/chaos/faults.so
+    [ -e "$faults" ] || skip "tests/chaos/faults.so is not made: make check makes it"
+    workflow p <<'DOT'
+digraph p {
+  node [plugin=command, outputs="o:text", stdout=o]
+  a [argv="echo a"]
+  b [argv="cat ${in.i}", inputs="i:text"]
+  a -> b
+}
+DOT
+    truncate -s 4096 state
+    export AF2_FAULTS="state=$ROOM/state below=$ROOM/s only=/objects/ who=engine call=mkdir errno=28 at=1 how=ever"
+    LD_PRELOAD=$faults start p.dot --run-dir r --store s
+    wait_for 20 grep -qs '"event":"paused"' r/journal
+    explains paused r a
+    said "the run is paused since 20"
+    said "No space left on device"
+    explains paused r b
+    said "waits for input 'i': a"
+    expect 0 af2flow status r
+    said "paused since 20"
+    expect 0 af2flow status r --json
+    said '"paused": "cannot write to store'
+    kill -KILL $engine
+    wait $engine || true
+    explains not-running r b
+    said "ended without a word, while it was paused: cannot write to store"
+    unset AF2_FAULTS
+    expect 0 af2flow run p.dot --run-dir r --store s
+    expect 0 af2flow status r
+    not_said "paused"
+}
+
 @test "the tools of a task are being looked at" {
     teller 1
     workflow t <<'DOT'
