@@ -59,21 +59,23 @@ run_again(struct run *r, struct active *a, int attempt)
 	}
 	if (run_follow(r, a))
 		return;
-	if (run_check_secrets(r, a->task, attempt, &e)) {
-		run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
-		return;
-	}
 	if (attempt > 1)
 		clamp(r->machine, a->own_options);
 	run_enqueue(r, a);
 }
 
-/* Give slots to what is queued, as far as they go. Returns whether a task was settled by what
- * another engine has made. */
+static size_t
+settled_otherwise(const struct run *r)
+{
+	return r->shared + (size_t)r->failed + (size_t)r->skipped;
+}
+
+/* Give slots to what is queued, as far as they go. Returns whether a task was settled without an
+ * attempt: by what another engine has made, or because its secret cannot be had any more. */
 int
 run_start_queued(struct run *r)
 {
-	size_t before = r->shared;
+	size_t before = settled_otherwise(r);
 	uint32_t task;
 	struct slot slot;
 
@@ -85,6 +87,11 @@ run_start_queued(struct run *r)
 		a->slot = slot;
 		a->cpus = slot.core_count;
 		a->gpus = slot.gpu_count;
+		if (run_check_secrets(r, task, a->attempt, &e)) {
+			sched_done(r->sched, &a->slot);
+			run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
+			continue;
+		}
 		if (!run_claim(r, a) || run_start(r, a, &e) == 0)
 			continue;
 		sched_done(r->sched, &a->slot);
@@ -96,7 +103,7 @@ run_start_queued(struct run *r)
 		graph_set_state(r->g, task, T_WAITING);
 		run_drop_active(r, task);
 	}
-	return r->shared > before;
+	return settled_otherwise(r) > before;
 }
 
 void

@@ -249,3 +249,20 @@ DOT
     said "secret parameter 'token'"
     not_said hunter2
 }
+
+@test "a secret that is gone when its task would start fails that task alone" {
+    echo "$SECRET" >token
+    chmod 600 token
+    workflow g <<'DOT'
+digraph g {
+  graph [token=""]
+  node [plugin=command]
+  a [argv="rm ${token}", priority=9]
+  b [argv="true", priority=5, "secret.TOKEN"="file:${token}"]
+  c [argv="true"]
+}
+DOT
+    expect 1 af2flow run g.dot -p token="$ROOM/token" --run-dir r --cpus 1
+    said "b: permanent: 'secret.TOKEN': "
+    said "2 done (0 of them stood already), 1 failed"
+}
