@@ -177,9 +177,10 @@ run_execute(struct run *r)
 	start_missing(r);
 	if (r->running || r->asking || r->delayed || r->sharing || run_is_paused(r))
 		loop_run(r->loop);
-	loop_cancel(beats);
 	loop_cancel(sync);
 	loop_cancel(ticks);
 	run_end_waiting(r);
-	return run_finish(r);
+	run_finish(r); /* it may wait for room, and others shall know that it lives */
+	loop_cancel(beats);
+	return r->exit;
 }

@@ -170,6 +170,9 @@ run_beat(struct run *r)
 	r->beat_at = now + key_locks_beat_every(r->s->settings.patience) / 2;
 	if (r->locks)
 		key_locks_beat(r->locks);
-	if (r->has_dir && rundir_beat(&r->dir, &e))
+	if (r->has_dir && rundir_beat(&r->dir, &e)) {
 		run_fatal(r, &e);
+		if (r->loop)
+			run_maybe_stop(r);
+	}
 }

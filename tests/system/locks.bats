@@ -238,6 +238,23 @@ long_holder() {
     long_holder lease
 }
 
+@test "a run that is done, but waits for room to write the last of it, gives signs of life" {
+    local faults=$AF2_BUILDDIR/tests/chaos/faults.so stamp
+    [ -e "$faults" ] || skip "tests/chaos/faults.so is not made: make check makes it"
+    settings lease 1s
+    slow_workflow
+    touch go
+    truncate -s 4096 state
+    export AF2_FAULTS="state=$ROOM/state below=$ROOM only=/results/.tmp- who=engine call=write errno=28 at=1 how=ever"
+    LD_PRELOAD=$faults start one lease
+    wait_for 20 grep -qs "^paused: .*/results/.published" one.out
+    stamp=$(stat -c %y one/lock-0)
+    sleep 1.5
+    [ "$(stat -c %y one/lock-0)" != "$stamp" ]
+    kill -TERM "$one"
+    ended one 143
+}
+
 @test "a task that waits for another engine holds no slot" {
     settings file
     slow_workflow
