@@ -5,7 +5,8 @@
  * what counts is that it changes, and how long ago, by our own monotonic clock, it was
  * last seen to. An engine beats only while it holds a lock, so what was seen before a
  * gap in the watching says nothing: it may have held none meanwhile. The same rule
- * serves an engine that was stopped itself.
+ * serves an engine that was stopped itself. One that was found silent stays so until its
+ * stamp changes, gap or not: if it wakes up, it beats.
  */
 #include "record/engine_watch.h"
 
@@ -44,7 +45,7 @@ watch_is_silent(struct engine_watch *w, const char *name, int64_t stamp, double 
 	if (x->stamp != stamp) {
 		x->moved = 1;
 		x->since = now;
-	} else if (now - x->looked > WATCH_GAP) {
+	} else if (now - x->looked > WATCH_GAP && x->looked - x->since < w->patience) {
 		x->since = now;
 	}
 	x->stamp = stamp;

@@ -21,7 +21,7 @@ struct engine_watch {
 void watch_free(struct engine_watch *w);
 /* Engine `name` was seen at `now` (monotonic seconds) with this stamp on its note. 1:
  * it did not move for as long as the patience; 0. Look at least once in WATCH_GAP
- * seconds: with longer gaps the patience begins anew. */
+ * seconds: with longer gaps the patience begins anew, unless it was silent already. */
 int watch_is_silent(struct engine_watch *w, const char *name, int64_t stamp, double now);
 /* Was its stamp ever seen to move? */
 int watch_moved(const struct engine_watch *w, const char *name);

@@ -44,6 +44,22 @@ a_gap_begins_anew(void **state)
 	watch_free(&w);
 }
 
+/* Who was found silent stays so until its stamp moves: a task that then waits for a slot, for
+ * hours, need not wait for the other engine again. */
+static void
+silence_outlives_a_gap(void **state)
+{
+	struct engine_watch w = {.patience = 8};
+
+	(void)state;
+	assert_int_equal(watch_is_silent(&w, "a", 1, 0), 0);
+	assert_int_equal(watch_is_silent(&w, "a", 1, 8), 1);
+	assert_int_equal(watch_is_silent(&w, "a", 1, 8 + 10 * WATCH_GAP), 1);
+	assert_int_equal(watch_is_silent(&w, "a", 2, 9 + 10 * WATCH_GAP), 0);
+	assert_int_equal(watch_is_silent(&w, "a", 2, 10 + 20 * WATCH_GAP), 0);
+	watch_free(&w);
+}
+
 static void
 without_patience_all_are_silent(void **state)
 {
@@ -60,6 +76,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silent_after_the_patience),
 		cmocka_unit_test(a_gap_begins_anew),
+		cmocka_unit_test(silence_outlives_a_gap),
 		cmocka_unit_test(without_patience_all_are_silent),
 	};
 
