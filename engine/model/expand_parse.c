@@ -4,7 +4,8 @@
  *
  *   NAME=A..B             whole numbers from A to B
  *   NAME=a,b,c            a list; items may be ranges
- *   NAME=@PATTERN         files that match; branches are named by their unique stems
+ *   NAME=@A,B             files, or patterns that match some, in this order (a comma in a
+ *                         name: "\,"); branches are named by their unique stems
  *   NAME in NODE.PORT     the elements of a list output, known when NODE has run
  */
 #include <glob.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fs.h"
 #include "base/str.h"
@@ -249,33 +251,77 @@ check_names(struct expand *x, const struct wf_var *v)
 	}
 }
 
-static void
-parse_glob(struct expand *x, const char *name, const char *raw, const char *pattern)
+/* The files of one name or pattern. 0, or -1 with an error. */
+static int
+add_files(struct expand *x, struct wf_var *v, const char *base, const char *pattern,
+	  size_t *skip)
 {
-	struct wf_var *v = add_var(x, name, VAR_GLOB);
+	char *full = full_pattern(base, pattern, skip);
+	char *plain = path_absolute(base, pattern);
 	glob_t found = {0};
-	size_t skip = 0;
-	char *full;
-	int rc;
+	int rc = 0;
 
-	if (!v)
-		return;
-	full = full_pattern(load_base(x->l, raw), pattern, &skip);
-	rc = glob(full, 0, NULL, &found);
-	if (rc == 0) {
+	if (access(plain, F_OK) == 0) {
+		words_add(&v->values, plain);
+	} else if (glob(full, 0, NULL, &found) == 0) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			char *path = path_absolute("/", found.gl_pathv[i]);
 
 			words_add(&v->values, path);
 			free(path);
 		}
-		name_files(v, skip);
-		check_names(x, v);
 	} else {
-		expand_error(x, NULL, "no file matches '%s'", full);
+		rc = expand_error(x, NULL, "no file matches '%s'", full);
 	}
 	globfree(&found);
+	free(plain);
 	free(full);
+	return rc;
+}
+
+/* The length of the first item of a list of patterns: up to a comma without a backslash. */
+static size_t
+item_length(const char *list)
+{
+	size_t n = 0;
+
+	while (list[n] && list[n] != ',')
+		n += list[n] == '\\' && list[n + 1] ? 2 : 1;
+	return n;
+}
+
+static void
+parse_glob(struct expand *x, const char *name, const char *raw, const char *list)
+{
+	struct wf_var *v = add_var(x, name, VAR_GLOB);
+	int first = load_leading(x->l, raw), rc = 0;
+	size_t skip = 0;
+
+	if (!v)
+		return;
+	if (!*list) {
+		char *hint = first < 0 ? NULL
+				       : xasprintf("give -p %s=FILE",
+						   x->l->w->params[first].name);
+		expand_error(x, hint, "'%s' has no file", name);
+		free(hint);
+		return;
+	}
+	for (const char *p = list; rc == 0 && p;) {
+		size_t n = item_length(p);
+		char *item = xstrndup(p, n);
+
+		rc = *item ? add_files(x, v, load_base(x->l, raw), item, &skip)
+			   : expand_error(x, "files are written a,b,c",
+					  "'%s' has an empty item", name);
+		free(item);
+		p = p[n] ? p + n + 1 : NULL;
+	}
+	if (rc == 0) {
+		check_unique(x, v);
+		name_files(v, list[item_length(list)] ? 0 : skip);
+		check_names(x, v);
+	}
 }
 
 /* --- the attribute ---------------------------------------------------------------- */

@@ -47,10 +47,13 @@ set_cpus(struct task_options *o, const char *name, const char *text, struct erro
 static int
 set_gpus(struct task_options *o, const char *name, const char *text, struct error *e)
 {
-	if (strcmp(text, "auto") == 0)
+	if (strcmp(text, "auto") == 0 || strcmp(text, "yes") == 0 ||
+	    strcmp(text, "true") == 0)
 		o->gpus = GPUS_AUTO;
+	else if (strcmp(text, "no") == 0 || strcmp(text, "false") == 0)
+		o->gpus = 0;
 	else if (parse_count(text, 0, 10000, &o->gpus) < 0)
-		return bad_option(name, text, "write a number from 0, or auto", e);
+		return bad_option(name, text, "write a number from 0, auto (or yes), or no", e);
 	return 0;
 }
 

@@ -149,6 +149,26 @@ DOT
     [ "$(cat r/results/b/n/o)" = two ]
 }
 
+@test "a list of files: branches in the order given" {
+    printf 'one\n' >a.txt
+    printf 'two\n' >b.txt
+    workflow files <<'DOT'
+digraph files {
+  graph [files=""]
+  node [plugin=command]
+  split [argv="cp ${t} ${out.part}/_", files="${t}", expand="t=@${files}", outputs="part:text*"]
+  use   [argv="cat ${in.x}", inputs="x:text", outputs="o:text", stdout=o, expand="p in split.part"]
+  all   [argv="cat ${in.x}", inputs="x:text*", outputs="o:text", stdout=o, gather="t p"]
+  split -> use -> all
+}
+DOT
+    expect 2 af2flow run files.dot --run-dir r
+    said "give -p files=FILE"
+    expect 0 af2flow run files.dot --run-dir r -p files=b.txt,a.txt
+    [ "$(tr '\n' ' ' <r/results/all/o)" = "two one " ]
+    said "use[t=b,p=_]: done"
+}
+
 @test "when switches branches and alternatives" {
     workflow switch <<'DOT'
 digraph switch {

@@ -337,6 +337,55 @@ test_globs(void **state)
 	free(sub);
 }
 
+/* Load one node whose files are `list`, given by -p. */
+static struct workflow *
+load_files(struct fixture *f, const char *list)
+{
+	const char *const user[] = {"files", list, NULL};
+
+	return load(f,
+		    "digraph { files=\"\"; a [plugin=types, expand=\"t=@${files}\"] }",
+		    *list ? user : NULL);
+}
+
+static void
+test_lists_of_files(void **state)
+{
+	struct fixture *f = *state;
+	struct error e = {0};
+	char *sub = path_join(f->folder, "l");
+	char *list = xasprintf("%s/z[1].fa,%s/?.fa,%s/c\\,d.fa", sub, sub, sub);
+	const struct wf_var *v;
+
+	fs_mkdirs(sub, &e);
+	write_text(f->folder, "l/z[1].fa", "");
+	write_text(f->folder, "l/b.fa", "");
+	write_text(f->folder, "l/a.fa", "");
+	write_text(f->folder, "l/c,d.fa", "");
+	/* In the order given; a name may look like a pattern. */
+	assert_non_null(load_files(f, list));
+	v = &f->w->nodes[0].vars[0];
+	assert_int_equal(v->kind, VAR_GLOB);
+	check_words(&v->names, "z[1] a b c,d");
+	assert_true(ends_with(v->values.v[3], "/l/c,d.fa"));
+	free(list);
+	list = xasprintf("%s/a.fa,%s/?.fa", sub, sub);
+	assert_null(load_files(f, list));
+	assert_non_null(find_diag(&f->diags, "twice"));
+	free(list);
+	list = xasprintf("%s/a.fa,,%s/b.fa", sub, sub);
+	assert_null(load_files(f, list));
+	assert_non_null(find_diag(&f->diags, "'t' has an empty item"));
+	free(list);
+	list = xasprintf("%s/a.fa,%s/none.fa", sub, sub);
+	assert_null(load_files(f, list));
+	assert_non_null(find_diag(&f->diags, "no file matches"));
+	free(list);
+	assert_null(load_files(f, ""));
+	assert_non_null(find_diag(&f->diags, "'t' has no file"));
+	free(sub);
+}
+
 static void
 test_scope(void **state)
 {
@@ -578,7 +627,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_unknown_setting), TEST(test_params),   TEST(test_joins),
 		TEST(test_named_inputs),    TEST(test_select),   TEST(test_expand),
-		TEST(test_globs),           TEST(test_scope),    TEST(test_values),
+		TEST(test_globs),  TEST(test_lists_of_files),
+		         TEST(test_scope),    TEST(test_values),
 		TEST(test_value_forms),     TEST(test_argv),     TEST(test_options),
 		TEST(test_retry_values),    TEST(test_retry_on),
 	};
