@@ -266,6 +266,7 @@ run_sources = \
 	engine/run/run_share.c \
 	engine/run/run_start.c \
 	engine/run/run_task.c \
+	engine/run/run_timings.c \
 	engine/run/run_view.c \
 	engine/run/run_waiting.c \
 	engine/run/run_wanted.c \

@@ -120,8 +120,7 @@ struct run {
 	size_t early_count, early_cap;
 	struct u32s cached_tasks; /* found in the store, not yet journalled */
 	struct words failures, skips;
-	struct map timings;     /* name -> seconds as double bits */
-	int has_timings;        /* a stage speaks of timings */
+	struct map timings;     /* "FOLDER\nNAME" -> seconds as double bits, see run_timings.c */
 	size_t running, delayed, asking; /* attempts, timers, fingerprints under way */
 	size_t sharing;         /* tasks that wait for another engine */
 	size_t shared;          /* tasks done by another engine meanwhile */
@@ -287,6 +286,12 @@ void run_fail_finally(struct run *r, uint32_t task, const struct task_options *o
 /* run_publish.c */
 /* Links and results/ of a done task. */
 void run_publish(struct run *r, uint32_t task, const struct result *result, int cached);
+/* The kind of a branch variable (enum var_kind). */
+int run_var_kind(const struct run *r, const char *name);
+/* Append the folder below results/ of a task with this branch: a component a glob variable. */
+void run_glob_folder(const struct run *r, size_t count, const char *const *names,
+                     const char *const *values, struct str *path);
+/* run_timings.c */
 void run_timings(struct run *r, uint32_t task, const struct result *result);
 int run_write_timings(struct run *r, struct error *e);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * run_publish: links beside the task, files below results/, and timings.json.
+ * run_publish: links beside the task, and files below results/.
  *
  * Below results/ a file goes to GLOBS/TEMPLATE: one folder for each glob variable of the task
  * (its stem: AlphaFold2's <target>/), then the port's `publish` template (plugin.h), or
@@ -14,9 +14,11 @@
 #include "base/log.h"
 #include "run/run_private.h"
 
-static int
-var_kind(const struct workflow *w, const char *name)
+int
+run_var_kind(const struct run *r, const char *name)
 {
+	const struct workflow *w = r->w;
+
 	for (size_t i = 0; i < w->node_count; i++)
 		for (size_t k = 0; k < w->nodes[i].var_count; k++)
 			if (!strcmp(w->nodes[i].vars[k].name, name))
@@ -34,6 +36,15 @@ add_component(struct str *path, const char *text)
 		str_addc(path, '/');
 	str_add(path, safe);
 	free(safe);
+}
+
+void
+run_glob_folder(const struct run *r, size_t count, const char *const *names,
+                const char *const *values, struct str *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (run_var_kind(r, names[i]) == VAR_GLOB)
+			add_component(path, values[i]);
 }
 
 struct naming {
@@ -55,7 +66,7 @@ add_field(const struct run *r, struct str *b, const struct naming *n, const char
 		str_add(b, n->node->name);
 	else if (!strcmp(name, "branch")) {
 		for (size_t i = 0; i < n->count; i++)
-			if (var_kind(r->w, n->names[i]) == VAR_IN) {
+			if (run_var_kind(r, n->names[i]) == VAR_IN && strcmp(n->values[i], "_")) {
 				str_printf(b, "%s%s", first ? "" : "_", n->values[i]);
 				first = 0;
 			}
@@ -166,15 +177,13 @@ publish_output(struct run *r, const struct naming *n, int port, const struct res
 	const char *template = n->node->outputs[port].publish;
 	struct str path = {0};
 
-	for (size_t i = 0; i < n->count; i++)
-		if (var_kind(r->w, n->names[i]) == VAR_GLOB)
-			add_component(&path, n->values[i]);
+	run_glob_folder(r, n->count, n->names, n->values, &path);
 	if (template) {
 		expand_template(r, n, template, &path);
 	} else {
 		struct str branch = {0};
 		for (size_t i = 0; i < n->count; i++)
-			if (var_kind(r->w, n->names[i]) != VAR_GLOB) {
+			if (run_var_kind(r, n->names[i]) != VAR_GLOB) {
 				str_add(&branch, branch.len ? "," : "");
 				str_add(&branch, n->names[i]);
 				str_add(&branch, "=");
@@ -241,55 +250,4 @@ run_publish(struct run *r, uint32_t task, const struct result *res, int cached)
 	if (rc && run_trouble(r, &e))
 		run_pause_publish(r, task);
 	arena_free(&arena);
-}
-
-/* --- timings.json ------------------------------------------------------------------------ */
-
-static void
-note_seconds(struct run *r, const char *name, double seconds)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &seconds, sizeof bits);
-	*map_puts(&r->timings, name, NULL) = bits;
-}
-
-void
-run_timings(struct run *r, uint32_t task, const struct result *res)
-{
-	void *it = NULL;
-	const char *name;
-	js *v, *measures = result_measures(res);
-
-	while (measures && (v = js_next(measures, &it, &name)))
-		if (starts_with(name, "timings.")) {
-			note_seconds(r, name + strlen("timings."), js_as_real(v, 0));
-			r->has_timings = 1;
-		}
-	if (r->w->nodes[r->g->tasks[task].node].all_var_count == 0 && result_made(res))
-		note_seconds(r, r->w->nodes[r->g->tasks[task].node].name,
-		             js_get_real(result_made(res), "seconds", 0));
-}
-
-/* AlphaFold2's timings.json, where a stage speaks of timings at all. */
-int
-run_write_timings(struct run *r, struct error *e)
-{
-	int rc = 0;
-	js *all = js_object();
-	double seconds;
-
-	for (size_t i = 0; i < r->timings.count; i++) {
-		const struct map_entry *x = &r->timings.entries[i];
-		if (!x->key)
-			continue;
-		memcpy(&seconds, &x->value, sizeof seconds);
-		js_set_real(all, x->key, seconds);
-	}
-	char *text = js_pretty(all);
-	if (r->write && r->has_timings)
-		rc = rundir_result_text(&r->dir, "timings.json", text, e);
-	free(text);
-	js_free(all);
-	return rc;
 }

@@ -161,9 +161,10 @@ typedef struct af2_port {
 	uint32_t min; /* many input: fewest items */
 	/* Outputs: where the file goes below results/, e.g. "msas/{branch}/{node}_hits.sto".
 	 * {file} is the file's own name, {node} the node's, {branch} the values of the task's
-	 * run-time branch variables (an empty component vanishes), {NAME} the task's own
-	 * value of the variable NAME. A directory output with "." is merged into results/. NULL: published only if no other node
-	 * reads it, as {node}/{branch}/{file}. */
+	 * run-time branch variables, {NAME} the task's own value of the variable NAME. An
+	 * empty component vanishes; an element that is called "_" has an empty {branch}. A
+	 * directory output with "." is merged into results/. NULL: published only if no
+	 * other node reads it, as {node}/{branch}/{file}. */
 	const char *publish;
 	const char *doc;
 } af2_port;
