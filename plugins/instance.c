@@ -6,7 +6,8 @@
  * `chains`, written under a neutral header, so that equal chains have equal bytes
  * whatever their names are and wherever they stand. An element is named by the id of
  * the first chain with that sequence, as AlphaFold2 names its folders below msas/: two
- * equal chains and another one give the elements A and C. `query` holds all unique
+ * equal chains and another one give the elements A and C; with a monomer's model_preset
+ * its one chain is the element `_`, which makes no folder. `query` holds all unique
  * sequences in one file; for a single chain it is byte-equal to that chain's file.
  *
  * The user's names stand only in `chain_map` (AlphaFold2's chain_id_map.json, with what
@@ -155,11 +156,34 @@ warn_uncommon(const struct fasta *fasta, const struct chain *chains)
 	}
 }
 
+/* The name of a chain's element in `chains`: AlphaFold2 has no folder for a monomer. */
+static const char *
+element_of(af2_task *task, const struct chain *chain)
+{
+	return !strncmp(host->param(task, "model_preset"), "monomer", 7) ? "_"
+									 : chain->id;
+}
+
+static int
+refuse_complex(af2_task *task, const struct fasta *fasta, struct fault *fault)
+{
+	const char *preset = host->param(task, "model_preset");
+
+	if (fasta->count == 1 || strncmp(preset, "monomer", 7))
+		return 0;
+	return fault_set(fault, AF2_CLASS_PERMANENT,
+			 "'%s' has %zu sequences, model_preset=%s takes one: say "
+			 "model_preset=multimer for a complex",
+			 host->param(task, "fasta"), fasta->count, preset);
+}
+
 static int
 write_all(af2_task *task, const struct fasta *fasta, struct chain *chains,
 	  struct fault *fault)
 {
 	size_t unique = 0, residues = 0, uncommon = 0;
+	if (refuse_complex(task, fasta, fault) != 0)
+		return -1;
 	find_unique(fasta, chains);
 	warn_uncommon(fasta, chains);
 	for (size_t i = 0; i < fasta->count; i++) {
@@ -170,7 +194,8 @@ write_all(af2_task *task, const struct fasta *fasta, struct chain *chains,
 			continue;
 		unique++;
 		snprintf(file, sizeof(file), "%s.fasta", chains[i].id);
-		const char *path = host->output(task, "chains", chains[i].id, file);
+		const char *path = host->output(
+			task, "chains", element_of(task, &chains[i]), file);
 		if (!path)
 			return fault_set(fault, AF2_CLASS_OUTPUT_MISSING,
 					 "cannot declare the output 'chains'");
@@ -218,6 +243,10 @@ static const af2_param params[] = {
 	 .type = AF2_FILE,
 	 .flags = AF2_PARAM_REQUIRED,
 	 .doc = "FASTA file with one protein sequence a chain"},
+	{.name = "model_preset",
+	 .type = AF2_CHOICE,
+	 .choices = "monomer monomer_casp14 monomer_ptm multimer",
+	 .doc = "a monomer has one sequence, and its files no folder of a chain"},
 	{.name = "max_length",
 	 .type = AF2_INT,
 	 .default_value = "10000",

@@ -77,6 +77,24 @@ refuses_bad_files(void **state)
 }
 
 static void
+knows_monomers(void **state)
+{
+	(void)state;
+	give(">a\nMKV\n");
+	harness_param(h, "model_preset", "monomer_ptm");
+	assert_ok(h);
+	assert_non_null(harness_output(h, "chains", "_"));
+	assert_null(harness_element(h, "chains", 1));
+	give(">a\nMKV\n");
+	harness_param(h, "model_preset", "multimer");
+	assert_ok(h);
+	assert_non_null(harness_output(h, "chains", "A"));
+	give(">a\nMKV\n>b\nMKV\n");
+	harness_param(h, "model_preset", "monomer");
+	assert_fails(h, AF2_CLASS_PERMANENT, "has 2 sequences, model_preset=monomer");
+}
+
+static void
 refuses_binary(void **state)
 {
 	(void)state;
@@ -228,6 +246,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_bad_files),
 		cmocka_unit_test(refuses_binary),
+		cmocka_unit_test(knows_monomers),
 		cmocka_unit_test(keeps_limits),
 		cmocka_unit_test(accepts_short_or_declared_nucleotide_letters),
 		cmocka_unit_test(cleans_a_chain),
