@@ -49,8 +49,10 @@ pluginexec_LTLIBRARIES += \
 	plugins/command.la \
 	plugins/features.la \
 	plugins/instance.la \
+	plugins/models.la \
 	plugins/msa_hhblits.la \
 	plugins/msa_jackhmmer.la \
+	plugins/pick.la \
 	plugins/predict.la \
 	plugins/rank.la \
 	plugins/relax.la \
@@ -85,6 +87,15 @@ plugins_instance_la_CFLAGS = $(plugin_cflags)
 plugins_instance_la_LDFLAGS = $(plugin_ldflags)
 plugins_instance_la_LIBADD = plugins/libcommon.la -lm
 
+#: plugins/models*.[ch]
+plugins_models_la_SOURCES = \
+	plugins/models.c
+
+plugins_models_la_CPPFLAGS = $(plugin_cppflags)
+plugins_models_la_CFLAGS = $(plugin_cflags)
+plugins_models_la_LDFLAGS = $(plugin_ldflags)
+plugins_models_la_LIBADD = plugins/libcommon.la -lm
+
 #: plugins/msa_hhblits*.[ch]
 plugins_msa_hhblits_la_SOURCES = \
 	plugins/msa_hhblits.c
@@ -103,6 +114,19 @@ plugins_msa_jackhmmer_la_CFLAGS = $(plugin_cflags)
 plugins_msa_jackhmmer_la_LDFLAGS = $(plugin_ldflags)
 plugins_msa_jackhmmer_la_LIBADD = plugins/libcommon.la -lm
 
+#: plugins/pick*.[ch] plugins/rank.h plugins/rank_lddt.[ch] plugins/rank_models.c
+plugins_pick_la_SOURCES = \
+	plugins/pick.c \
+	plugins/rank.h \
+	plugins/rank_lddt.c \
+	plugins/rank_lddt.h \
+	plugins/rank_models.c
+
+plugins_pick_la_CPPFLAGS = $(plugin_cppflags)
+plugins_pick_la_CFLAGS = $(plugin_cflags)
+plugins_pick_la_LDFLAGS = $(plugin_ldflags)
+plugins_pick_la_LIBADD = plugins/libcommon.la -lm
+
 #: plugins/predict*.[ch] plugins/python_stage.[ch]
 plugins_predict_la_SOURCES = \
 	plugins/predict.c \
@@ -120,6 +144,7 @@ plugins_rank_la_SOURCES = \
 	plugins/rank.h \
 	plugins/rank_lddt.c \
 	plugins/rank_lddt.h \
+	plugins/rank_models.c \
 	plugins/rank_write.c
 
 plugins_rank_la_CPPFLAGS = $(plugin_cppflags)

@@ -37,9 +37,10 @@ static const char *
 score_text(const struct ranking *r, const struct rank_entry *e, const char *none,
 	   char text[32])
 {
-	if (r->count < 2)
+	if (!e->scored)
 		return none;
-	snprintf(text, 32, "%.4f", e->model->score);
+	/* What the network gave is given on as it is. */
+	snprintf(text, 32, r->confidence ? "%.15g" : "%.4f", e->score);
 	return text;
 }
 
@@ -48,7 +49,7 @@ write_debug(const struct ranking *r, FILE *f)
 {
 	char text[32];
 
-	fputs("{\n    \"consensus_lddt\": {", f);
+	fprintf(f, "{\n    \"%s\": {", r->label);
 	for (size_t i = 0; i < r->count; i++) {
 		fputs(i ? ",\n        " : "\n        ", f);
 		put_json_string(f, r->entries[i].name);
@@ -59,8 +60,11 @@ write_debug(const struct ranking *r, FILE *f)
 		fputs(i ? ",\n        " : "\n        ", f);
 		put_json_string(f, r->entries[i].name);
 	}
-	fputs("\n    ],\n    \"score\": ", f);
-	put_json_string(f, SCORE_TEXT);
+	fputs("\n    ]", f);
+	if (!r->confidence) {
+		fputs(",\n    \"score\": ", f);
+		put_json_string(f, SCORE_TEXT);
+	}
 	fputs("\n}\n", f);
 }
 
@@ -78,8 +82,8 @@ write_metrics(const struct ranking *r, FILE *f)
 		put_json_string(f, e->name);
 		fprintf(f,
 			": {\n        \"remaining_violations\": %s,\n"
-			"        \"remaining_violations_count\": %s\n    }",
-			e->violations, e->violation_count);
+			"        \"remaining_violations_count\": %.1f\n    }",
+			e->violations, strtod(e->violation_count, NULL));
 		between = ",";
 	}
 	fputs(*between ? "\n}\n" : "}\n", f);
@@ -90,7 +94,7 @@ write_table(const struct ranking *r, FILE *f)
 {
 	char text[32];
 
-	fputs("rank\tmodel\tconsensus_lddt\trelaxed\ttemplate\tfile\n", f);
+	fprintf(f, "rank\tmodel\t%s\trelaxed\ttemplate\tfile\n", r->label);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct rank_entry *e = &r->entries[i];
 		fprintf(f, "%zu\t%s\t%s\t%s\t%s\tranked_%zu.pdb\n", i, e->name,
@@ -125,7 +129,7 @@ write_ranked(const struct ranking *r, const struct rank_entry *e, FILE *from, FI
 	char *line = NULL;
 	size_t room = 0;
 	ssize_t got;
-	int header = 1, consensus = r->count > 1;
+	int header = 1, consensus = !r->confidence && r->count > 1;
 
 	while ((got = getline(&line, &room, from)) >= 0) {
 		if (!consensus) {
@@ -207,7 +211,7 @@ rank_write(const struct ranking *r)
 	af2_outcome outcome = write_with(r, table, NULL, write_table);
 	if (!outcome)
 		outcome = write_with(r, dir, "ranking_debug.json", write_debug);
-	if (!outcome)
+	if (!outcome && strcmp(r->host->param(r->task, "models_to_relax"), "none"))
 		outcome = write_with(r, dir, "relax_metrics.json", write_metrics);
 	for (size_t i = 0; !outcome && i < r->count; i++)
 		outcome = write_model(r, i, dir);

@@ -122,8 +122,10 @@ plugin_tests = \
 	tests/plugins/test_common \
 	tests/plugins/test_features \
 	tests/plugins/test_instance \
+	tests/plugins/test_models \
 	tests/plugins/test_msa_hhblits \
 	tests/plugins/test_msa_jackhmmer \
+	tests/plugins/test_pick \
 	tests/plugins/test_predict \
 	tests/plugins/test_rank \
 	tests/plugins/test_relax \
