@@ -17,7 +17,7 @@ setup_file() {
         -p calibration="${AF2_DEMO_CALIBRATION:-/usr/share/doc/pftools/examples/Calibration}")
     "$AF2_BUILDDIR/af2flow" run "$SHARED/workflows/demo_databases.dot" "${doc[@]}" \
         --run-dir "$SHARED/db" >"$SHARED/db.log" 2>&1 || { cat "$SHARED/db.log"; return 1; }
-    "$AF2_BUILDDIR/af2flow" run "$SHARED/workflows/demo.dot" -p data="$SHARED/db/results" \
+    "$AF2_BUILDDIR/af2flow" run "$SHARED/workflows/demo.dot" -p data_dir="$SHARED/db/results" \
         --run-dir "$SHARED/run" >"$SHARED/run.log" 2>&1 || { cat "$SHARED/run.log"; return 1; }
 }
 
@@ -27,7 +27,7 @@ relax_with() {
 }
 
 @test "five relaxed, ranked models in AlphaFold2's layout; the best is close to the truth" {
-    cd "$SHARED/run/results"
+    cd "$SHARED/run/results/zucchini"
     for m in 1 2 3 4 5; do
         [ -s unrelaxed_model_${m}_pred_0.pdb ]
         [ -s relaxed_model_${m}_pred_0.pdb ]
@@ -58,7 +58,7 @@ PY
 }
 
 @test "the second call does nothing" {
-    expect 0 af2flow run "$SHARED/workflows/demo.dot" -p data="$SHARED/db/results" --run-dir "$SHARED/run"
+    expect 0 af2flow run "$SHARED/workflows/demo.dot" -p data_dir="$SHARED/db/results" --run-dir "$SHARED/run"
     said "nothing to do"
     expect 0 af2flow graph "$SHARED/run" --svg run.svg
     grep -q "relax" run.svg
@@ -66,7 +66,7 @@ PY
 
 @test "a relax worker killed by SIGKILL is retried" {
     relax_with '[ph=7.1, retries=2]' killed
-    af2flow run "$SHARED/workflows/killed.dot" -p data="$SHARED/db/results" --run-dir killed >log 2>&1 3>&- &
+    af2flow run "$SHARED/workflows/killed.dot" -p data_dir="$SHARED/db/results" --run-dir killed >log 2>&1 3>&- &
     pid=$!
     wait_for 60 grep -q "relax.*started" log
     victim() { victim=$(pgrep -f relax_openmm.py | while read -r p; do
@@ -80,7 +80,7 @@ PY
     expect 0 af2flow status killed
     said "signal:"
     said "attempt 2  ok"
-    [ "$(ls killed/results/relaxed_*.pdb | wc -l)" = 5 ]
+    [ "$(ls killed/results/zucchini/relaxed_*.pdb | wc -l)" = 5 ]
 }
 
 @test "a relax that always fails costs its branch only: exit 3, four relaxed, five ranked" {
@@ -89,36 +89,36 @@ PY
     printf '#!/bin/sh\nkill -9 $$\n' >py/python-3
     chmod +x py/*
     relax_with "[ph=7.2, retries=1, on_failure=skip, python=\"$ROOM/py/python-\${model}\"]" broken
-    expect 3 af2flow run "$SHARED/workflows/broken.dot" -p data="$SHARED/db/results" --run-dir r
-    said "relax[model=3]"
-    [ "$(ls r/results/relaxed_*.pdb | wc -l)" = 4 ]
-    [ "$(ls r/results/ranked_*.pdb | wc -l)" = 5 ]
-    [ ! -e r/results/relaxed_model_3_pred_0.pdb ]
+    expect 3 af2flow run "$SHARED/workflows/broken.dot" -p data_dir="$SHARED/db/results" --run-dir r
+    said "relax[target=zucchini,model=3]"
+    [ "$(ls r/results/zucchini/relaxed_*.pdb | wc -l)" = 4 ]
+    [ "$(ls r/results/zucchini/ranked_*.pdb | wc -l)" = 5 ]
+    [ ! -e r/results/zucchini/relaxed_model_3_pred_0.pdb ]
     /usr/bin/python3 -c '
 import json
-assert len(json.load(open("r/results/relax_metrics.json"))) == 4
-assert len(json.load(open("r/results/ranking_debug.json"))["order"]) == 5'
+assert len(json.load(open("r/results/zucchini/relax_metrics.json"))) == 4
+assert len(json.load(open("r/results/zucchini/ranking_debug.json"))["order"]) == 5'
 }
 
 @test "platform=CUDA without CUDA is unavailable; retry.platform=CPU rescues all five" {
     relax_with '[ph=7.3, platform=CUDA, retries=1, "retry.platform"=CPU]' cuda
-    expect 0 af2flow run "$SHARED/workflows/cuda.dot" -p data="$SHARED/db/results" --run-dir r
-    [ "$(ls r/results/relaxed_*.pdb | wc -l)" = 5 ]
+    expect 0 af2flow run "$SHARED/workflows/cuda.dot" -p data_dir="$SHARED/db/results" --run-dir r
+    [ "$(ls r/results/zucchini/relaxed_*.pdb | wc -l)" = 5 ]
     expect 0 af2flow status r
     [ "$(grep -c 'attempt 1  failed  unavailable: platform CUDA' <<<"$output")" = 5 ]
     [ "$(grep -c 'attempt 2  ok' <<<"$output")" = 5 ]
     # without another value there is nothing to try again
     relax_with '[ph=7.4, platform=CUDA, retries=3, on_failure=skip]' cuda2
-    expect 3 af2flow run "$SHARED/workflows/cuda2.dot" -p data="$SHARED/db/results" --run-dir r2
+    expect 3 af2flow run "$SHARED/workflows/cuda2.dot" -p data_dir="$SHARED/db/results" --run-dir r2
     [ "$(grep -c '"event":"retry"' r2/journal)" = 0 ]
-    [ "$(ls r2/results/ranked_*.pdb | wc -l)" = 5 ]
+    [ "$(ls r2/results/zucchini/ranked_*.pdb | wc -l)" = 5 ]
 }
 
 @test "prepared on a CPU node, predicted on a GPU node: the searches are not repeated" {
     export AF2FLOW_STORE=$ROOM/store
     sed 's/gpus=auto/gpus=1, structure_db="${structures}"/; s/effort="fast"/effort="fast", structures=""/' \
         "$SHARED/workflows/demo.dot" >"$SHARED/workflows/nodes.dot"
-    flow=("$SHARED/workflows/nodes.dot" -p data="$SHARED/db/results")
+    flow=("$SHARED/workflows/nodes.dot" -p data_dir="$SHARED/db/results")
     expect 0 af2flow check "${flow[@]}" -p structures=/nowhere/structure_db.dat --until features \
         --topology "$FIX/topologies/cpu-2x38.xml"
     expect 2 af2flow check "${flow[@]}" -p structures=/nowhere/structure_db.dat \
@@ -126,46 +126,13 @@ assert len(json.load(open("r/results/ranking_debug.json"))["order"]) == 5'
     said "/nowhere/structure_db.dat"
     said "GPU"
     expect 0 af2flow run "${flow[@]}" --until features --topology "$FIX/topologies/cpu-2x38.xml" --cpus 4 --run-dir r
-    said "bfd: done"
+    said "bfd[target=zucchini]: done"
     expect 0 af2flow run "${flow[@]}" --topology "$FIX/topologies/gpu-2x38-8.xml" --until predict --run-dir r
-    not_said "bfd: done"
-    not_said "features: done"
-    said "predict[model=5]: done"
+    not_said "bfd[target=zucchini]: done"
+    not_said "features[target=zucchini]: done"
+    said "predict[target=zucchini,model=5]: done"
     af2flow status r --json | /usr/bin/python3 -c '
 import json, sys
 ids = [t["attempts"][-1]["gpu_ids"] for t in json.load(sys.stdin)["tasks"] if t["node"] == "predict"]
 assert len(set(ids)) == 5, ids'
-}
-
-@test "alphafold2.dot runs on small databases in AlphaFold2's folders, for a GPU node" {
-    export AF2FLOW_STORE=$ROOM/store
-    db=$SHARED/db/results
-    mkdir -p data/{uniref90,mgnify,bfd,uniref30,small_bfd,pdb70}
-    ln -s "$db/uniref90/uniref90" data/uniref90/uniref90.fasta
-    ln -s "$db/mgnify/mgnify" data/mgnify/mgy_clusters_2022_05.fa
-    ln -s "$db/mgnify/mgnify" data/small_bfd/bfd-first_non_consensus_sequences.fasta
-    for kind in a3m cs219; do
-        for end in ffdata ffindex; do
-            ln -s "$db/bfd/hhsuite/bfd_$kind.$end" \
-                "data/bfd/bfd_metaclust_clu_complete_id30_c90_final_seq.sorted_opt_$kind.$end"
-            ln -s "$db/bfd/hhsuite/bfd_$kind.$end" "data/uniref30/UniRef30_2021_03_$kind.$end"
-            ln -s "$db/pdb70/hhsuite/pdb70_$kind.$end" "data/pdb70/pdb70_$kind.$end"
-        done
-    done
-    flow=("$AF2_SRCDIR/workflows/alphafold2.dot" -p fasta="$AF2_SRCDIR/workflows/demo/zucchini.fasta"
-        -p data=data -p models=1..2 --topology "$FIX/topologies/gpu-2x38-8.xml" --cpus 8 --gpus 2)
-    expect 0 af2flow run "${flow[@]}" -p db_preset=reduced_dbs --until features --run-dir reduced
-    said "small_bfd: done"
-    [ -s reduced/results/msas/small_bfd_hits.sto ]
-    [ ! -e reduced/results/msas/bfd_uniref_hits.a3m ]
-    expect 0 af2flow run "${flow[@]}" --run-dir full
-    not_said "uniref90: started"
-    said "bfd: done"
-    [ -s full/results/msas/bfd_uniref_hits.a3m ]
-    [ -s full/results/relaxed_model_2_pred_0.pdb ]
-    [ -s full/results/ranked_1.pdb ]
-    af2flow status full --json | /usr/bin/python3 -c '
-import json, sys
-gpus = [t["attempts"][-1]["gpu_ids"] for t in json.load(sys.stdin)["tasks"] if t["node"] == "predict"]
-assert len(gpus) == 2 and all(gpus), gpus'
 }
