@@ -297,6 +297,7 @@ def relax(request):
                           request.text("nonbonded"), request.log)
     try:
         topology, start = prepare(source, request.real("ph"), request.integer("random_seed"))
+        at_first = violating(model_atoms(topology, start))
         first, last, positions, bad, rounds = relax_model(topology, start, request,
                                                           minimiser)
     except Exception as error:
@@ -310,10 +311,11 @@ def relax(request):
     heavy = [a.index for a in heavy_atoms(topology)]
     moved = (positions - start)[heavy] * 10
     flags = ["1.0" if i in set(bad) else "0.0" for i in range(topology.getNumResidues())]
-    request.log("%s: platform %s, %.1f -> %.1f kcal/mol, %d rounds, %d violations"
-                % (model, platform, first, last, rounds, len(bad)))
+    request.log("%s: platform %s, %.1f -> %.1f kcal/mol, %d rounds, %d -> %d violations"
+                % (model, platform, first, last, rounds, len(at_first), len(bad)))
     request.values.update({
         "model": model, "initial_energy": round(first, 2), "final_energy": round(last, 2),
+        "initial_violations_count": len(at_first), "platform": platform,
         "rmsd": round(float(numpy.sqrt((moved ** 2).sum(1).mean())), 4),
         "remaining_violations": "[%s]" % ", ".join(flags),
         "remaining_violations_count": len(bad)})

@@ -67,6 +67,20 @@ class Violations(unittest.TestCase):
         self.assertEqual(violations.violating(pair(["CB", "O"], limit + 0.01)), [])
         self.assertEqual(violations.violating(pair(["SG", "SG"], 1.9)), [])
 
+    def test_second_oxygen_is_no_clash(self):
+        pair = violations.Atoms([("A", 1, "GLY"), ("A", 9, "GLY")], [0, 1], ["OXT", "O"],
+                                ["O", "O"], [[0, 0, 0], [0.5, 0, 0]])
+        self.assertEqual(violations.violating(pair), [])
+
+    def test_bent_peptide(self):
+        """AlphaFold2 allows the cosine of CA-C-N 12 * 0.014 to either side of -0.4473."""
+        for cosine, bad in ((-0.4473 + 0.15, []), (-0.4473 + 0.18, [0, 1])):
+            sine = (1 - cosine ** 2) ** 0.5
+            at = [[1.52, 0, 0], [0, 0, 0], [1.329 * cosine, 1.329 * sine, 0]]
+            atoms = violations.Atoms([("A", 1, "ALA"), ("A", 2, "ALA")], [0, 0, 1],
+                                     ["CA", "C", "N"], ["C", "C", "N"], at)
+            self.assertEqual(violations.violating(atoms), bad)
+
     def test_pairs_like_brute_force(self):
         points = numpy.random.RandomState(1).rand(200, 3) * 8
         got = {tuple(sorted(map(int, p))) for p in violations.close_pairs(points, 1.5)}
