@@ -159,6 +159,7 @@ fuzz_tests = \
 
 #: tests/system/*.bats
 system_tests = \
+	tests/system/alphafold.bats \
 	tests/system/asking.bats \
 	tests/system/bad_input.bats \
 	tests/system/containers.bats \
@@ -248,6 +249,7 @@ SUFFIXES = .c .so
 EXTRA_DIST += \
 	tests/cmocka_tap tests/unittest_tap.py tests/fixtures $(bench_files) \
 	tests/system/helper.bash tests/system/reasons.bash tests/system/as_user.inc \
+	tests/system/alphafold_data.py tests/system/alphafold_layout.py \
 	$(python_tests) $(lint_tests) $(system_tests) $(system_variants)
 
 # A part of `make check`; the unit tests need no more than the library and the host.

@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# workflows/alphafold2.dot for real: searches in tiny databases, and, where the Python of
+# AF2_ALPHAFOLD_PYTHON has AlphaFold2, its network with random parameters, relaxation, ranking
+# and every file that run_alphafold.py writes. One data folder and one store for all.
+# once
+load helper
+
+setup_file() {
+    export XDG_CACHE_HOME=$BATS_FILE_TMPDIR/cache XDG_CONFIG_HOME=$BATS_FILE_TMPDIR/config
+    export DATA=$BATS_FILE_TMPDIR/data AF2FLOW_STORE=$BATS_FILE_TMPDIR/store
+    unset CUDA_VISIBLE_DEVICES SLURM_JOB_ID
+    /usr/bin/python3 "$AF2_SRCDIR/tests/system/alphafold_data.py" \
+        "$AF2_SRCDIR/workflows/demo" "$DATA"
+    [ -z "${AF2_ALPHAFOLD_PYTHON:-}" ] ||
+        "$AF2_ALPHAFOLD_PYTHON" "$AF2_SRCDIR/workflows/demo/random_params.py" "$DATA" \
+            model_1 model_2 model_1_multimer_v3 >"$BATS_FILE_TMPDIR/params.log" 2>&1
+}
+
+need_alphafold() {
+    [ -n "${AF2_ALPHAFOLD_PYTHON:-}" ] || skip "AF2_ALPHAFOLD_PYTHON names no Python with AlphaFold2"
+}
+
+# The workflow on these data, small enough for a test.
+alphafold2() {
+    local command=$1 fasta=$2
+    shift 2
+    af2flow "$command" "$AF2_SRCDIR/workflows/alphafold2.dot" -p fasta_paths="$fasta" \
+        -p data_dir="$DATA" -p db_preset=reduced_dbs -p max_template_date=2022-01-01 \
+        -p python="${AF2_ALPHAFOLD_PYTHON:-/usr/bin/python3}" -p max_msa=16 \
+        -p max_extra_msa=16 -p num_recycle=0 "$@"
+}
+
+layout() {
+    "$AF2_ALPHAFOLD_PYTHON" "$AF2_SRCDIR/tests/system/alphafold_layout.py" "$@"
+}
+
+@test "the workflow is sound, and drawn by dot without a word" {
+    expect 0 alphafold2 check "$DATA/mono.fasta" --until hhsearch bfd small_bfd mgnify
+    expect 0 alphafold2 check "$DATA/pair.fasta" -p model_preset=multimer --until hmmsearch uniprot
+    dot -Tsvg "$AF2_SRCDIR/workflows/alphafold2.dot" -o drawn.svg 2>said
+    [ ! -s said ]
+    grep -q relax_best drawn.svg
+}
+
+@test "a monomer's alignments lie in msas, a complex's by chain; equal chains are searched once" {
+    until=(--until hhsearch hmmsearch bfd small_bfd mgnify uniprot)
+    expect 0 alphafold2 run "$DATA/mono.fasta,$DATA/second.fasta" "${until[@]}" --run-dir m
+    for t in mono second; do
+        for f in uniref90_hits.sto mgnify_hits.sto small_bfd_hits.sto pdb_hits.hhr; do
+            [ -s "m/results/$t/msas/$f" ]
+        done
+        [ "$(find m/results/$t -type d | wc -l)" = 2 ]
+    done
+    expect 0 alphafold2 run "$DATA/mono.fasta" "${until[@]}" -p db_preset=full_dbs --run-dir full
+    [ -s full/results/mono/msas/bfd_uniref_hits.a3m ]
+    [ ! -e full/results/mono/msas/small_bfd_hits.sto ]
+    expect 0 alphafold2 run "$DATA/pair.fasta" -p model_preset=multimer "${until[@]}" --run-dir x
+    for c in A C; do
+        for f in uniref90_hits.sto mgnify_hits.sto small_bfd_hits.sto uniprot_hits.sto pdb_hits.sto; do
+            [ -s "x/results/pair/msas/$c/$f" ]
+        done
+    done
+    [ ! -e x/results/pair/msas/B ]
+    [ -s x/results/pair/msas/chain_id_map.json ]
+    # The chains are those of the monomers above.
+    said "uniprot[target=pair,chain=C]: done"
+    not_said "uniref90[target=pair,chain=A]: started"
+    expect 1 alphafold2 run "$DATA/pair.fasta" "${until[@]}" --run-dir y
+    said "has 3 sequences, model_preset=monomer takes one"
+}
+
+@test "missing weights are named, with the place where they belong" {
+    expect 1 alphafold2 run "$DATA/mono.fasta" -p model_preset=monomer_ptm -p models=4 \
+        --until models --run-dir r
+    said "params/params_model_4_ptm.npz': No such file"
+    said "put AlphaFold2's parameter files into '$DATA/params'"
+}
+
+@test "AlphaFold2's network: every file of a monomer is as run_alphafold.py writes it" {
+    need_alphafold
+    mono() { alphafold2 run "$DATA/mono.fasta" -p models=1..2 -p random_seed=3 "$@"; }
+    expect 0 mono --run-dir best
+    layout best/results/mono 30 monomer best model_1_pred_0 model_2_pred_0
+    expect 0 mono --run-dir best
+    said "nothing to do"
+    # With other ways to relax, nothing is predicted again.
+    expect 0 mono -p models_to_relax=all --run-dir all
+    not_said "predict[target=mono,model=model_1_pred_0]: started"
+    layout all/results/mono 30 monomer all model_1_pred_0 model_2_pred_0
+    expect 0 mono -p models_to_relax=none -p result_pickle=no --run-dir none
+    [ ! -e none/results/mono/relax_metrics.json ]
+    [ ! -e none/results/mono/result_model_1_pred_0.pkl ]
+    [ -s none/results/mono/scores_model_1_pred_0.npz ]
+    # A model has its seed whatever runs beside it.
+    expect 0 alphafold2 run "$DATA/mono.fasta" -p models=2 -p random_seed=3 --run-dir two
+    not_said "predict[target=mono,model=model_2_pred_0]: started"
+}
+
+@test "AlphaFold2's network: every file of a complex, two predictions of one model" {
+    need_alphafold
+    expect 0 alphafold2 run "$DATA/pair.fasta" -p model_preset=multimer -p models=1 \
+        -p num_multimer_predictions_per_model=2 -p use_templates=no --run-dir x
+    layout x/results/pair 80 multimer best model_1_multimer_v3_pred_0 \
+        model_1_multimer_v3_pred_1
+    ! cmp -s x/results/pair/unrelaxed_model_1_multimer_v3_pred_{0,1}.pdb
+}
+
+@test "broken weights cost their model only: exit 3, the other is ranked" {
+    need_alphafold
+    mkdir -p broken/params
+    cp "$DATA/params/params_model_1.npz" broken/params/
+    head -c 100000 "$DATA/params/params_model_2.npz" >broken/params/params_model_2.npz
+    local args=()
+    for d in uniref90:uniref90.fasta mgnify:mgy_clusters_2022_05.fa pdb70:pdb70; do
+        args+=(-p "${d%%:*}_database_path=$DATA/${d%%:*}/${d#*:}")
+    done
+    expect 3 alphafold2 run "$DATA/mono.fasta" -p models=1..2 "${args[@]}" -p data_dir=broken \
+        -p small_bfd_database_path="$DATA/small_bfd/bfd-first_non_consensus_sequences.fasta" \
+        -p use_templates=no -p template_mmcif_dir= -p obsolete_pdbs_path= --run-dir r
+    said "params_model_2.npz"
+    [ -s r/results/mono/ranked_0.pdb ]
+    [ ! -e r/results/mono/ranked_1.pdb ]
+}
