@@ -150,6 +150,7 @@ harness_sources = \
 python_tests = \
 	tests/plugins/test_demo_scripts.py \
 	tests/plugins/test_predict_promod3.py \
+	tests/plugins/test_random_params.py \
 	tests/plugins/test_relax_openmm.py \
 	tests/plugins/test_worker.py
 

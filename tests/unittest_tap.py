@@ -1,8 +1,18 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Run the unittest cases of one file and report in TAP: unittest_tap.py FILE."""
+"""Run the unittest cases of one file and report in TAP: unittest_tap.py FILE.
+
+A test that needs packages which the system's Python lacks says so by a line of its own,
+
+    INTERPRETER = "AF2_ALPHAFOLD_PYTHON"
+
+the name of an environment variable: the file then runs with the Python named there (`make check`
+sets it to the environment that `./quickstart alphafold` makes), and is skipped, with the reason,
+where it is unset or empty.
+"""
 import importlib.util
 import os
+import re
 import sys
 import unittest
 
@@ -52,10 +62,30 @@ class TapResult(unittest.TestResult):
         self.line(test, False, text="succeeded, though a failure was expected")
 
 
+def use_interpreter(path):
+    """Go on with the Python that the test asks for, or skip it."""
+    with open(path, encoding="utf-8") as file:
+        asked = re.search(r'^INTERPRETER = "(\w+)"$', file.read(), re.MULTILINE)
+    if not asked or os.environ.get("UNITTEST_TAP_INTERPRETER") == asked.group(1):
+        return
+    program = os.environ.get(asked.group(1), "")
+    if not program:
+        print("1..0 # SKIP %s is not set: the AlphaFold2 packages are not installed "
+              "(./quickstart alphafold)" % asked.group(1))
+        sys.exit(0)
+    os.environ["UNITTEST_TAP_INTERPRETER"] = asked.group(1)
+    try:
+        os.execv(program, [program] + sys.argv)
+    except OSError as error:
+        sys.exit("unittest_tap.py: cannot run '%s' (%s): %s"
+                 % (program, asked.group(1), error.strerror))
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit("usage: unittest_tap.py FILE")
     path = os.path.abspath(sys.argv[1])
+    use_interpreter(path)
     # What a test prints must not be taken for TAP: it goes to stderr.
     tap = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -12,6 +12,7 @@ dist_workflows_DATA = \
 dist_demo_DATA = \
 	workflows/demo/clusters_to_hhsuite.py \
 	workflows/demo/hhsuite_db.py \
+	workflows/demo/random_params.py \
 	workflows/demo/structures.py \
 	workflows/demo/swissprot.py \
 	workflows/demo/zucchini.fasta
