@@ -172,9 +172,11 @@ plugins_templates_la_CFLAGS = $(plugin_cflags)
 plugins_templates_la_LDFLAGS = $(plugin_ldflags)
 plugins_templates_la_LIBADD = plugins/libcommon.la -lm
 
-#: plugins/python/*.py
+#: plugins/python/*.py plugins/python/*.txt
 dist_pluginpy_DATA = \
 	plugins/python/af2flow_worker.py \
+	plugins/python/alphafold-requirements-gpu.txt \
+	plugins/python/alphafold-requirements.txt \
 	plugins/python/predict_promod3.py \
 	plugins/python/relax_openmm.py \
 	plugins/python/relax_violations.py

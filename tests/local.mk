@@ -11,6 +11,9 @@ SH_LOG_COMPILER = timeout -k 10 3600 $(SHELL)
 PY_LOG_COMPILER = timeout -k 10 900 $(PYTHON3) $(top_srcdir)/tests/unittest_tap.py
 BATS_LOG_COMPILER = timeout -k 10 1800 $(BATS) --formatter tap
 
+# Tests of AlphaFold2's real network need a Python that has it, $AF2_ALPHAFOLD_PYTHON: as set for
+# make, else for configure, else what ./quickstart alphafold has made; empty: they are skipped.
+alphafold_env = PYTHON3='$(PYTHON3)' $(SHELL) $(source_root)/build-aux/alphafold-env
 # Tests write below $AF2_BUILDDIR/tests/tmp or a temporary folder, never into the sources.
 AM_TESTS_ENVIRONMENT = \
 	PYTHONDONTWRITEBYTECODE=1; export PYTHONDONTWRITEBYTECODE; \
@@ -22,6 +25,8 @@ AM_TESTS_ENVIRONMENT = \
 	AF2FLOW_HOST='$(abs_top_builddir)/af2flow-host'; export AF2FLOW_HOST; \
 	AF2FLOW_DATA_DIR='$(source_root)/plugins/python'; export AF2FLOW_DATA_DIR; \
 	AF2FLOW_PLUGIN_PATH='$(abs_top_builddir)/plugins/.libs'; export AF2FLOW_PLUGIN_PATH; \
+	AF2_ALPHAFOLD_PYTHON="$${AF2_ALPHAFOLD_PYTHON-$$($(alphafold_env) find '$(ALPHAFOLD_PYTHON)')}"; \
+	export AF2_ALPHAFOLD_PYTHON; \
 	XDG_CACHE_HOME='$(abs_top_builddir)/tests/tmp/cache'; export XDG_CACHE_HOME; \
 	PATH="/usr/bin:/bin:$$PATH"; export PATH;
 if ASAN
