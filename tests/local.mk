@@ -202,6 +202,9 @@ lint_tests = \
 
 #: tests/bench/*
 bench_files = \
+	tests/bench/alphafold \
+	tests/bench/alphafold.dot \
+	tests/bench/alphafold_cold.py \
 	tests/bench/overhead \
 	tests/bench/store \
 	tests/bench/store_fill.c
