@@ -166,6 +166,7 @@ fuzz_tests = \
 #: tests/system/*.bats
 system_tests = \
 	tests/system/alphafold.bats \
+	tests/system/alphafold_env.bats \
 	tests/system/asking.bats \
 	tests/system/bad_input.bats \
 	tests/system/containers.bats \

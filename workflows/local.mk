@@ -15,5 +15,6 @@ dist_demo_DATA = \
 	workflows/demo/random_params.py \
 	workflows/demo/structures.py \
 	workflows/demo/swissprot.py \
-	workflows/demo/zucchini.fasta
+	workflows/demo/zucchini.fasta \
+	workflows/demo/zucchini_piece.fasta
 
