@@ -177,6 +177,7 @@ dist_pluginpy_DATA = \
 	plugins/python/af2flow_worker.py \
 	plugins/python/alphafold-requirements-gpu.txt \
 	plugins/python/alphafold-requirements.txt \
+	plugins/python/alphafold_config.py \
 	plugins/python/predict_promod3.py \
 	plugins/python/relax_openmm.py \
 	plugins/python/relax_violations.py
