@@ -47,6 +47,7 @@ plugin_common_sources = \
 
 pluginexec_LTLIBRARIES += \
 	plugins/command.la \
+	plugins/compile.la \
 	plugins/features.la \
 	plugins/instance.la \
 	plugins/models.la \
@@ -54,6 +55,7 @@ pluginexec_LTLIBRARIES += \
 	plugins/msa_jackhmmer.la \
 	plugins/pick.la \
 	plugins/predict.la \
+	plugins/programs.la \
 	plugins/rank.la \
 	plugins/relax.la \
 	plugins/templates.la
@@ -68,6 +70,17 @@ plugins_command_la_CPPFLAGS = $(plugin_cppflags)
 plugins_command_la_CFLAGS = $(plugin_cflags)
 plugins_command_la_LDFLAGS = $(plugin_ldflags)
 plugins_command_la_LIBADD = plugins/libcommon.la -lm
+
+#: plugins/compile*.[ch] plugins/python_stage.[ch]
+plugins_compile_la_SOURCES = \
+	plugins/compile.c \
+	plugins/python_stage.c \
+	plugins/python_stage.h
+
+plugins_compile_la_CPPFLAGS = $(plugin_cppflags)
+plugins_compile_la_CFLAGS = $(plugin_cflags)
+plugins_compile_la_LDFLAGS = $(plugin_ldflags)
+plugins_compile_la_LIBADD = plugins/libcommon.la -lm
 
 #: plugins/features*.[ch]
 plugins_features_la_SOURCES = \
@@ -138,6 +151,17 @@ plugins_predict_la_CFLAGS = $(plugin_cflags)
 plugins_predict_la_LDFLAGS = $(plugin_ldflags)
 plugins_predict_la_LIBADD = plugins/libcommon.la -lm
 
+#: plugins/programs*.[ch] plugins/python_stage.[ch]
+plugins_programs_la_SOURCES = \
+	plugins/programs.c \
+	plugins/python_stage.c \
+	plugins/python_stage.h
+
+plugins_programs_la_CPPFLAGS = $(plugin_cppflags)
+plugins_programs_la_CFLAGS = $(plugin_cflags)
+plugins_programs_la_LDFLAGS = $(plugin_ldflags)
+plugins_programs_la_LIBADD = plugins/libcommon.la -lm
+
 #: plugins/rank*.[ch]
 plugins_rank_la_SOURCES = \
 	plugins/rank.c \
@@ -178,7 +202,11 @@ dist_pluginpy_DATA = \
 	plugins/python/alphafold-requirements-gpu.txt \
 	plugins/python/alphafold-requirements.txt \
 	plugins/python/alphafold_config.py \
+	plugins/python/alphafold_programs.py \
+	plugins/python/alphafold_versions.py \
+	plugins/python/compile_alphafold.py \
 	plugins/python/predict_promod3.py \
+	plugins/python/programs_alphafold.py \
 	plugins/python/relax_openmm.py \
 	plugins/python/relax_violations.py
 

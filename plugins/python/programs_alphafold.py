@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stage `programs`: the distinct programs of a target's models.
+
+Each configuration is lowered for the padded length and its text hashed; models with one
+hash are a group. A group is written as HASH.json, 16 digits: {"digest", "model" (to
+compile it by), "models" (all that the configuration belongs to), "length", "options",
+"shapes"}. `models` counts all models of AlphaFold2 with that configuration, wanted or
+not, so that a run of a single model and one of all five have equal elements.
+"""
+
+import json
+import os
+import pickle
+
+import alphafold_config
+import alphafold_programs
+import alphafold_versions
+from af2flow_worker import Failure
+
+
+def read_models(paths):
+    """Names of the models, each once, from the elements of the stage `models`."""
+    names = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as file:
+                name = json.load(file)["model"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Failure("permanent", "cannot read the model '%s': %s"
+                          % (path, error)) from None
+        if name not in names:
+            names.append(name)
+    return sorted(names)
+
+
+def read_features(path):
+    """(residues, rows of the MSA) of a target's features.pkl."""
+    try:
+        with open(path, "rb") as file:
+            features = pickle.load(file)
+        return int(features["aatype"].shape[0]), int(features["msa"].shape[0])
+    except (OSError, ValueError, KeyError, AttributeError, EOFError,
+            pickle.UnpicklingError) as error:
+        raise Failure("permanent", "cannot read features '%s': %r" % (path, error)) from None
+
+
+def read_chain_map(path):
+    """Residues of all chains of a target."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return sum(int(chain["length"]) for chain in json.load(file).values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Failure("permanent", "cannot read chains '%s': %r" % (path, error)) from None
+
+
+def target_sizes(args):
+    """(residues, rows of the MSA) of a target; rows None where they are not known."""
+    if args.get("features"):
+        return read_features(args["features"])
+    if args.get("chain_map"):
+        return read_chain_map(args["chain_map"]), None
+    if args.get("length"):
+        return int(args["length"]), None
+    raise Failure("permanent", "the target's length is not known: join 'sequence', "
+                  "'chain_map' or 'features'")
+
+
+def write_shapes(batch):
+    """Shapes as JSON: {name: [type, size...]}, dictionaries inside as such."""
+    if isinstance(batch, dict):
+        return {name: write_shapes(shape) for name, shape in sorted(batch.items())}
+    return [str(batch.dtype)] + list(batch.shape)
+
+
+def every_model():
+    """Names of AlphaFold2's models in its own order."""
+    from alphafold.model import config
+    return list(dict.fromkeys(
+        name for names in config.MODEL_PRESETS.values() for name in names))
+
+
+def depends_on_rows(cfg):
+    """Whether shapes depend on the depth of the target's MSA, not only on its length."""
+    return cfg.model.global_config.multimer_mode and \
+        not alphafold_config.samples_outside(cfg)
+
+
+class Grouping:
+    """The programs of this worker and of AlphaFold2's models."""
+
+    def __init__(self):
+        self.programs = alphafold_programs.Programs()
+        self._alike = {}
+
+    def alike(self, model, chosen):
+        """All models with the configuration of `model`, in AlphaFold2's order."""
+        if (model, chosen) not in self._alike:
+            text = alphafold_config.config_text(
+                alphafold_config.model_config(model, chosen))
+            kind = alphafold_config.is_multimer(model)
+            self._alike[model, chosen] = [
+                name for name in every_model()
+                if alphafold_config.is_multimer(name) == kind and text ==
+                alphafold_config.config_text(alphafold_config.model_config(name, chosen))
+            ] or [model]
+        return self._alike[model, chosen]
+
+    def group(self, models, chosen, length, rows):
+        """{digest: element} of the models at a padded length."""
+        groups = {}
+        for model in models:
+            names = self.alike(model, chosen)
+            cfg = alphafold_config.model_config(names[0], chosen)
+            if rows is None and depends_on_rows(cfg):
+                raise Failure("permanent", "the program of '%s' depends on the depth of the "
+                              "MSA: join 'features'" % model)
+            batch = alphafold_config.batch_shapes(cfg, length, rows or 1)
+            digest = self.programs.program(cfg, batch).digest
+            element = groups.setdefault(digest, {
+                "digest": digest, "model": names[0], "models": [], "length": length,
+                "options": chosen._asdict(), "shapes": write_shapes(batch)})
+            element["models"] = list(dict.fromkeys(element["models"] + names))
+        return groups
+
+
+GROUPING = Grouping()
+
+
+def options(args):
+    """The options that decide a program: a pass is the same whatever number of them."""
+    chosen = alphafold_config.options(args)
+    return chosen._replace(num_recycle=-1) if alphafold_config.recycles_outside() else chosen
+
+
+def write(groups, folder):
+    """One file an element, the same bytes for the same element."""
+    for digest, element in groups.items():
+        path = os.path.join(folder, digest[:16] + ".json")
+        with open(path, "w", encoding="ascii") as file:
+            json.dump(element, file, sort_keys=True)
+            file.write("\n")
+
+
+def programs(request):
+    """Answer the request of the stage."""
+    models = read_models(request.args.get("models", []))
+    if not models:
+        raise Failure("permanent", "there are no models")
+    residues, rows = target_sizes(request.args)
+    length = alphafold_config.padded_length(residues, request.args.get("bucket", ""))
+    groups = GROUPING.group(models, options(request.args), length, rows)
+    write(groups, request.text("output"))
+    request.measures["programs"] = len(groups)
+    for digest, element in sorted(groups.items()):
+        request.log("program %s at length %d: %s" % (
+            digest[:16], length, " ".join(m for m in element["models"] if m in models)))
+
+
+def versions():
+    """What decides how a network is lowered."""
+    return alphafold_versions.packages(alphafold_versions.TRACING + ("jaxlib",))
+
+
+METHODS = {"programs": programs}
