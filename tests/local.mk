@@ -125,6 +125,7 @@ unit_tests = \
 plugin_tests = \
 	tests/plugins/test_command \
 	tests/plugins/test_common \
+	tests/plugins/test_compile \
 	tests/plugins/test_features \
 	tests/plugins/test_instance \
 	tests/plugins/test_models \
@@ -132,6 +133,7 @@ plugin_tests = \
 	tests/plugins/test_msa_jackhmmer \
 	tests/plugins/test_pick \
 	tests/plugins/test_predict \
+	tests/plugins/test_programs \
 	tests/plugins/test_rank \
 	tests/plugins/test_relax \
 	tests/plugins/test_templates
@@ -153,6 +155,8 @@ harness_sources = \
 
 #: tests/plugins/test_*.py
 python_tests = \
+	tests/plugins/test_alphafold_programs.py \
+	tests/plugins/test_alphafold_versions.py \
 	tests/plugins/test_demo_scripts.py \
 	tests/plugins/test_predict_promod3.py \
 	tests/plugins/test_random_params.py \

@@ -138,7 +138,8 @@ def canonical(text):
     """The text of a lowered program without what is not the program: the module's name,
     the names of functions inside it (calls of others keep theirs), of arguments and
     results, and locations."""
-    text = re.sub(r"^#loc.*\n|\s*loc\((?:[^()\"]|\"[^\"]*\"|\([^()]*\))*\)", "", text,
+    word = r"[^()\"]|\"[^\"]*\""
+    text = re.sub(r"^#loc.*\n|\s*loc\((?:%s|\((?:%s)*\))*\)" % (word, word), "", text,
                   flags=re.MULTILINE)
     text = re.sub(r"^module @\S+", "module @program", text)
     # Paths of results in the tree that is returned: {jax.result_info = "result['x']"}.
