@@ -17,7 +17,6 @@ sys.path.insert(0, PYTHON)
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax  # noqa: E402
-import alphafold_config as config  # noqa: E402
 import alphafold_programs as programs  # noqa: E402
 import compile_alphafold  # noqa: E402
 import programs_alphafold  # noqa: E402
@@ -31,7 +30,6 @@ import json, os, sys
 sys.path.insert(0, %r)
 if len(sys.argv) > 4:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[4])])
-import alphafold_config as config, alphafold_programs as programs
 cfg = config.model_config(sys.argv[1], config.options(%r))
 if len(sys.argv) > 3:
     programs.enable_cache(sys.argv[3])
