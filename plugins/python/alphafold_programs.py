@@ -98,6 +98,14 @@ def enable_cache(folder):
         jax.config.update(name, value)
 
 
+def disable_cache():
+    """Have JAX neither look for nor keep what it compiles."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+    jax.config.update("jax_compilation_cache_dir", None)
+    compilation_cache.reset_cache()
+
+
 def entries(folder):
     """Names of the cache entries in a folder; none if there is no such folder."""
     try:

@@ -10,8 +10,8 @@ not, so that a run of a single model and one of all five have equal elements.
 
 import json
 import os
-import pickle
 
+import alphafold_batches
 import alphafold_config
 import alphafold_programs
 import alphafold_versions
@@ -19,29 +19,18 @@ from af2flow_worker import Failure
 
 
 def read_models(paths):
-    """Names of the models, each once, from the elements of the stage `models`."""
-    names = []
+    """The models [(name, ensemble)] of the elements of the stage `models`; ensemble None:
+    not said."""
+    found = set()
     for path in paths:
         try:
             with open(path, encoding="utf-8") as file:
-                name = json.load(file)["model"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Failure("permanent", "cannot read the model '%s': %s"
+                element = json.load(file)
+            found.add((element["model"], element.get("num_ensemble")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Failure("permanent", "cannot read the model '%s': %r"
                           % (path, error)) from None
-        if name not in names:
-            names.append(name)
-    return sorted(names)
-
-
-def read_features(path):
-    """(residues, rows of the MSA) of a target's features.pkl."""
-    try:
-        with open(path, "rb") as file:
-            features = pickle.load(file)
-        return int(features["aatype"].shape[0]), int(features["msa"].shape[0])
-    except (OSError, ValueError, KeyError, AttributeError, EOFError,
-            pickle.UnpicklingError) as error:
-        raise Failure("permanent", "cannot read features '%s': %r" % (path, error)) from None
+    return sorted(found, key=str)
 
 
 def read_chain_map(path):
@@ -56,7 +45,8 @@ def read_chain_map(path):
 def target_sizes(args):
     """(residues, rows of the MSA) of a target; rows None where they are not known."""
     if args.get("features"):
-        return read_features(args["features"])
+        raw = alphafold_batches.read_features(args["features"])
+        return alphafold_batches.length_of(raw), len(raw["msa"])
     if args.get("chain_map"):
         return read_chain_map(args["chain_map"]), None
     if args.get("length"):
@@ -105,29 +95,37 @@ class Grouping:
             ] or [model]
         return self._alike[model, chosen]
 
-    def group(self, models, chosen, length, rows):
-        """{digest: element} of the models at a padded length."""
-        groups = {}
-        for model in models:
-            names = self.alike(model, chosen)
-            cfg = alphafold_config.model_config(names[0], chosen)
-            if rows is None and depends_on_rows(cfg):
-                raise Failure("permanent", "the program of '%s' depends on the depth of the "
-                              "MSA: join 'features'" % model)
-            batch = alphafold_config.batch_shapes(cfg, length, rows or 1)
-            digest = self.programs.program(cfg, batch).digest
-            element = groups.setdefault(digest, {
-                "digest": digest, "model": names[0], "models": [], "length": length,
-                "options": chosen._asdict(), "shapes": write_shapes(batch)})
-            element["models"] = list(dict.fromkeys(element["models"] + names))
-        return groups
+    def element(self, model, chosen, length, rows):
+        """The program of one model at a padded length."""
+        names = self.alike(model, chosen)
+        cfg = alphafold_config.model_config(names[0], chosen)
+        if rows is None and depends_on_rows(cfg):
+            raise Failure("permanent", "the program of '%s' depends on the depth of the MSA: "
+                          "join 'features'" % model)
+        batch = alphafold_config.batch_shapes(cfg, length, rows or 1)
+        return {"digest": self.programs.program(cfg, batch).digest, "model": names[0],
+                "models": names, "length": length, "options": chosen._asdict(),
+                "shapes": write_shapes(batch)}
+
+
+def group(elements):
+    """{digest: element}; the models of equal ones are put together."""
+    groups = {}
+    for element in elements:
+        first = groups.setdefault(element["digest"], element)
+        first["models"] = list(dict.fromkeys(first["models"] + element["models"]))
+    return groups
 
 
 GROUPING = Grouping()
 
 
-def options(args):
-    """The options that decide a program: a pass is the same whatever number of them."""
+def options(args, ensemble):
+    """The options that decide a program, as predict reads them: a task's own ensemble comes
+    before the model's. A pass is the same whatever number of them."""
+    args = dict(args)
+    if ensemble and not args.get("num_ensemble"):
+        args["num_ensemble"] = ensemble
     chosen = alphafold_config.options(args)
     return chosen._replace(num_recycle=-1) if alphafold_config.recycles_outside() else chosen
 
@@ -148,12 +146,15 @@ def programs(request):
         raise Failure("permanent", "there are no models")
     residues, rows = target_sizes(request.args)
     length = alphafold_config.padded_length(residues, request.args.get("bucket", ""))
-    groups = GROUPING.group(models, options(request.args), length, rows)
+    groups = group(
+        GROUPING.element(model, options(request.args, ensemble), length, rows)
+        for model, ensemble in models)
     write(groups, request.text("output"))
     request.measures["programs"] = len(groups)
+    wanted = {model for model, _ in models}
     for digest, element in sorted(groups.items()):
         request.log("program %s at length %d: %s" % (
-            digest[:16], length, " ".join(m for m in element["models"] if m in models)))
+            digest[:16], length, " ".join(m for m in element["models"] if m in wanted)))
 
 
 def versions():

@@ -24,18 +24,26 @@ from af2flow_worker import Failure, Request  # noqa: E402
 
 SMALL = {"max_msa": "8", "max_extra_msa": "8"}
 
-# One program in a process of its own: MODEL LENGTH [FOLDER [CORES]].
+# One program in a process of its own: MODEL LENGTH [FOLDER [CORES]]. With a folder it is run, on
+# zeros, and the shapes are those of arrays, as predict has them.
 CHILD = """
 import json, os, sys
 sys.path.insert(0, %r)
 if len(sys.argv) > 4:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(sys.argv[4])])
-cfg = config.model_config(sys.argv[1], config.options(%r))
-if len(sys.argv) > 3:
-    programs.enable_cache(sys.argv[3])
-program = programs.Programs().program(cfg, config.batch_shapes(cfg, int(sys.argv[2])))
-counts = program.compile()._asdict() if len(sys.argv) > 3 else {}
-print(json.dumps({"digest": program.digest, **counts}))
+import alphafold_config, alphafold_programs as programs, jax, numpy
+cfg = alphafold_config.model_config(sys.argv[1], alphafold_config.options(%r))
+batch = alphafold_config.batch_shapes(cfg, int(sys.argv[2]))
+if len(sys.argv) <= 3:
+    print(json.dumps({"digest": programs.Programs().program(cfg, batch).digest}))
+    sys.exit()
+programs.enable_cache(sys.argv[3])
+batch, params = jax.tree_util.tree_map(
+    lambda x: numpy.zeros(x.shape, x.dtype), (batch, alphafold_config.param_shapes(cfg)))
+program = programs.Programs().program(cfg, *programs.shapes_of((batch, params)))
+result = program(params, jax.random.PRNGKey(0), batch)
+print(json.dumps({"digest": program.digest, **program.counts._asdict(),
+                  "atoms": result["structure_module"]["final_atom_positions"].shape}))
 """ % (PYTHON, SMALL)
 
 
@@ -64,7 +72,8 @@ class Folder(unittest.TestCase):
         return self.path(name)
 
     def model(self, name, **more):
-        return self.write(name, json.dumps({"name": name + "_pred_0", "model": name, **more}))
+        return self.write(name, json.dumps({"name": name + "_pred_0", "model": name,
+                                            "num_ensemble": 1, **more}))
 
     def ask(self, models, output, **args):
         """The elements {file: bytes} of the stage `programs`."""
@@ -202,7 +211,7 @@ class Compiled(Folder):
         for cores in (1, len(os.sched_getaffinity(0))):
             counts = child("model_4", 8, self.path("moved"), cores)
             self.assertEqual((counts["compiled"], counts["hits"]), (0, 1), counts)
-        self.assertEqual(programs.entries(self.path("moved")), entries)
+            self.assertEqual(counts["atoms"], [8, 37, 3])
 
     def test_broken_program(self):
         for text in ("", "[]", '{"model": "model_1"}',
