@@ -143,6 +143,9 @@ plugins_pick_la_LIBADD = plugins/libcommon.la -lm
 #: plugins/predict*.[ch] plugins/python_stage.[ch]
 plugins_predict_la_SOURCES = \
 	plugins/predict.c \
+	plugins/predict.h \
+	plugins/predict_alphafold.c \
+	plugins/predict_promod3.c \
 	plugins/python_stage.c \
 	plugins/python_stage.h
 
@@ -205,6 +208,7 @@ dist_pluginpy_DATA = \
 	plugins/python/alphafold_programs.py \
 	plugins/python/alphafold_versions.py \
 	plugins/python/compile_alphafold.py \
+	plugins/python/predict_alphafold.py \
 	plugins/python/predict_promod3.py \
 	plugins/python/programs_alphafold.py \
 	plugins/python/relax_openmm.py \

@@ -15,39 +15,8 @@ import zipfile
 
 import alphafold_batches as batches
 import alphafold_config as config
+import alphafold_programs
 from af2flow_worker import Failure
-
-# What JAX tells its listeners about compiling.
-_COMPILED = "/jax/core/compile/backend_compile_duration"
-_HIT = "/jax/compilation_cache/cache_hits"
-# A compilation under this many seconds is not worth a word: jax.numpy's own.
-SMALL = 1.0
-
-
-class Compilations:
-    """Counts what XLA compiles in this process: seconds of each, and cache hits."""
-
-    def __init__(self):
-        import jax
-        self.seconds, self.hits = [], 0
-        jax.monitoring.register_event_duration_secs_listener(self._took)
-        jax.monitoring.register_event_listener(self._happened)
-
-    def _took(self, event, seconds, **_):
-        if event == _COMPILED:
-            self.seconds.append(seconds)
-
-    def _happened(self, event, **_):
-        self.hits += event == _HIT
-
-    def clear(self):
-        """Begin to count anew."""
-        self.seconds, self.hits = [], 0
-
-    def large(self):
-        """Compilations worth a word."""
-        return sum(s >= SMALL for s in self.seconds)
-
 
 def params_path(data_dir, model):
     """Where AlphaFold2 has the parameters of a model."""
@@ -105,29 +74,20 @@ def check_params(params, cfg, path):
                       % (path, text))
 
 
-def shapes_of(tree):
-    """A pytree's shapes and types as one text."""
-    import jax
-    leaves, structure = jax.tree_util.tree_flatten(tree)
-    return "%s %s" % (structure, ["%s%s" % (x.dtype, tuple(x.shape)) for x in leaves])
-
-
 class Network:
     """What a worker keeps between tasks."""
 
     def __init__(self):
         config.numerics()
-        self.compilations = Compilations()
         self._file = self._params = None
-        self._programs, self._samplers = {}, {}
+        self._programs, self._samplers = alphafold_programs.Programs(), {}
+        self.compiled = 0  # programs that no cache had, so far
 
     def clear(self):
-        """Forget parameters and programs, after memory ran out."""
-        import jax
+        """Forget parameters and programs."""
         self._file = self._params = None
-        self._programs.clear()
         self._samplers.clear()
-        jax.clear_caches()
+        self._programs.forget()
 
     def parameters(self, path):
         """The parameters of a file; kept until another file, or another version of it,
@@ -147,21 +107,19 @@ class Network:
             self._samplers[text] = batches.make_sampler(cfg)
         return self._samplers[text]
 
-    def program(self, cfg, params, key, batch):
-        """The compiled network of a configuration and shapes."""
-        known = (config.config_text(cfg.model), shapes_of((params, batch)))
-        if known not in self._programs:
-            self._programs[known] = self._lower(cfg, params, key, batch).compile()
-        return self._programs[known]
-
-    def _lower(self, cfg, params, key, batch):
-        """The traced network. haiku looks at parameters here; their fault is told by
-        comparing all of them, which takes as long as tracing."""
+    def program(self, cfg, params, batch):
+        """The compiled network of a configuration and shapes. haiku looks at parameters
+        when it is traced; their fault is told by comparing all of them, which takes as
+        long as tracing."""
+        shapes = alphafold_programs.shapes_of((batch, params))
         try:
-            return config.network(cfg).lower(params, key, batch)
+            program = self._programs.program(cfg, *shapes)
         except (ValueError, KeyError):
             check_params(params, cfg, self._file[0])
             raise
+        if program.counts is None:
+            self.compiled += program.compile().compiled
+        return program
 
     def target(self, cfg, raw, seed, bucket):
         """A target's features, sampled and padded for this network."""
@@ -181,7 +139,7 @@ class Network:
         for number in range(model.num_recycle + 1):
             key, now = jax.random.split(key)
             batch = {**target.batch(number, now), "prev": prev}
-            result = self.program(cfg, params, now, batch)(params, now, batch)
+            result = self.program(cfg, params, batch)(params, now, batch)
             prev = result.pop("prev")
             if number and float(result["tol"]) < model.recycle_early_stop_tolerance:
                 break
@@ -190,5 +148,5 @@ class Network:
     def _inside(self, cfg, params, target, key):
         """One call: the network recycles by itself."""
         batch = target.batch(0, key)
-        result = self.program(cfg, params, key, batch)(params, key, batch)
+        result = self.program(cfg, params, batch)(params, key, batch)
         return result, int(result.get("num_recycles", cfg.model.num_recycle))

@@ -12,10 +12,13 @@ the list is used again with another seed of the loop sampler.
 """
 
 import contextlib
+import hashlib
 import os
 import time
 
 from af2flow_worker import Failure
+
+DEFAULT_DB = "/usr/share/promod3/loop_data/structure_db.dat"
 
 METHOD = "homology modelling (ProMod3), not AlphaFold"
 
@@ -193,8 +196,8 @@ LIBRARY = []  # filled by setup, one element
 
 
 def setup(words):
-    """words: the path of the structure database."""
-    LIBRARY[:] = [Library(words[0])]
+    """words: the path of the structure database; "": Debian's."""
+    LIBRARY[:] = [Library(words[0] if words and words[0] else DEFAULT_DB)]
 
 
 @contextlib.contextmanager
@@ -313,10 +316,24 @@ def predict(request):
 METHODS = {"predict": predict}
 
 
+def sampled(path):
+    """A digest of a large file's size and of 64 of its blocks."""
+    size = os.path.getsize(path)
+    sha = hashlib.sha256(b"%d" % size)
+    with open(path, "rb") as file:
+        for i in range(64):
+            file.seek(size * i // 64)
+            sha.update(file.read(65536))
+    return sha.hexdigest()
+
+
 def versions():
     import ost
     import promod3
     found = {"promod3": (promod3.__version__, promod3.__file__)}
     if hasattr(ost, "VERSION"):
         found["openstructure"] = (ost.VERSION, ost.__file__)
+    for path in (DEFAULT_DB, os.path.join(os.path.dirname(DEFAULT_DB), "frag_db.dat")):
+        if os.path.exists(path):
+            found[os.path.basename(path)] = (sampled(path), path)
     return found
