@@ -36,6 +36,7 @@ plugin_common_sources = \
 	plugins/common/residues.h \
 	plugins/common/stockholm.c \
 	plugins/common/stockholm.h \
+	plugins/common/stockholm_query.c \
 	plugins/common/stockholm_walk.h \
 	plugins/common/stockholm_write.c \
 	plugins/common/text.c \
@@ -46,6 +47,8 @@ plugin_common_sources = \
 	plugins/common/words.h
 
 pluginexec_LTLIBRARIES += \
+	plugins/assemble_features.la \
+	plugins/chain_features.la \
 	plugins/command.la \
 	plugins/compile.la \
 	plugins/features.la \
@@ -58,7 +61,30 @@ pluginexec_LTLIBRARIES += \
 	plugins/programs.la \
 	plugins/rank.la \
 	plugins/relax.la \
-	plugins/templates.la
+	plugins/templates.la \
+	plugins/templates_hmmsearch.la
+
+#: plugins/assemble_features*.[ch] plugins/python_stage.[ch]
+plugins_assemble_features_la_SOURCES = \
+	plugins/assemble_features.c \
+	plugins/python_stage.c \
+	plugins/python_stage.h
+
+plugins_assemble_features_la_CPPFLAGS = $(plugin_cppflags)
+plugins_assemble_features_la_CFLAGS = $(plugin_cflags)
+plugins_assemble_features_la_LDFLAGS = $(plugin_ldflags)
+plugins_assemble_features_la_LIBADD = plugins/libcommon.la -lm
+
+#: plugins/chain_features*.[ch] plugins/python_stage.[ch]
+plugins_chain_features_la_SOURCES = \
+	plugins/chain_features.c \
+	plugins/python_stage.c \
+	plugins/python_stage.h
+
+plugins_chain_features_la_CPPFLAGS = $(plugin_cppflags)
+plugins_chain_features_la_CFLAGS = $(plugin_cflags)
+plugins_chain_features_la_LDFLAGS = $(plugin_ldflags)
+plugins_chain_features_la_LIBADD = plugins/libcommon.la -lm
 
 #: plugins/command*.[ch]
 plugins_command_la_SOURCES = \
@@ -190,7 +216,7 @@ plugins_relax_la_CFLAGS = $(plugin_cflags)
 plugins_relax_la_LDFLAGS = $(plugin_ldflags)
 plugins_relax_la_LIBADD = plugins/libcommon.la -lm
 
-#: plugins/templates*.[ch]
+#: plugins/templates.[ch]
 plugins_templates_la_SOURCES = \
 	plugins/templates.c
 
@@ -199,15 +225,30 @@ plugins_templates_la_CFLAGS = $(plugin_cflags)
 plugins_templates_la_LDFLAGS = $(plugin_ldflags)
 plugins_templates_la_LIBADD = plugins/libcommon.la -lm
 
+#: plugins/templates_hmmsearch*.[ch]
+plugins_templates_hmmsearch_la_SOURCES = \
+	plugins/templates_hmmsearch.c
+
+plugins_templates_hmmsearch_la_CPPFLAGS = $(plugin_cppflags)
+plugins_templates_hmmsearch_la_CFLAGS = $(plugin_cflags)
+plugins_templates_hmmsearch_la_LDFLAGS = $(plugin_ldflags)
+plugins_templates_hmmsearch_la_LIBADD = plugins/libcommon.la -lm
+
 #: plugins/python/*.py plugins/python/*.txt
 dist_pluginpy_DATA = \
 	plugins/python/af2flow_worker.py \
 	plugins/python/alphafold-requirements-gpu.txt \
 	plugins/python/alphafold-requirements.txt \
+	plugins/python/alphafold_batches.py \
 	plugins/python/alphafold_config.py \
+	plugins/python/alphafold_network.py \
+	plugins/python/alphafold_outputs.py \
 	plugins/python/alphafold_programs.py \
 	plugins/python/alphafold_versions.py \
 	plugins/python/compile_alphafold.py \
+	plugins/python/features_alphafold.py \
+	plugins/python/features_read.py \
+	plugins/python/features_rules.py \
 	plugins/python/predict_alphafold.py \
 	plugins/python/predict_promod3.py \
 	plugins/python/programs_alphafold.py \

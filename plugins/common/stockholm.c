@@ -247,6 +247,9 @@ finish(struct stockholm *sto, struct stockholm_walk *w)
 	if (kept == 0)
 		return refuse(w, "an alignment without rows");
 	qsort(sto->rows, kept, sizeof(*sto->rows), by_order);
+	memset(sto->index, 0, sto->index_room * sizeof(*sto->index));
+	for (size_t i = 0; i < kept; i++)
+		*find_slot(sto, sto->rows[i].name, strlen(sto->rows[i].name)) = i + 1;
 	for (size_t i = 0; i < kept; i++)
 		if (sto->rows[i].length != sto->rows[0].length)
 			return fault_set(

@@ -51,5 +51,10 @@ int stockholm_truncate(const char *from, const char *to, size_t max_rows, size_t
  * written in *written. */
 int stockholm_write_a3m(const struct stockholm *sto, const char *path, size_t *written,
 			struct fault *fault);
+/* The same as a Stockholm file, for hmmbuild: the file `from`, which `sto` was read from,
+ * with the lines of the rows that are left, their #=GS lines and #=GC RF, byte for byte
+ * what AlphaFold2 makes of it (but for the line end behind "//"). */
+int stockholm_write_query(struct stockholm *sto, const char *from, const char *path,
+			  size_t *written, struct fault *fault);
 
 #endif

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Stockholm files cut to their first rows, and as a3m; see stockholm.h.
+ * Stockholm files cut to their first rows; see stockholm.h.
  */
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "msa.h"
 #include "stockholm_walk.h"
-
-/* --- truncating ------------------------------------------------------------ */
 
 /* First pass: the names of the first `max_rows` rows. Every row is in the first block,
  * so *total counts rows until the query's name comes again. */
@@ -106,71 +101,4 @@ stockholm_truncate(const char *from, const char *to, size_t max_rows, size_t *ke
 		*total = rows;
 	stockholm_free(&names);
 	return rc;
-}
-
-/* --- a3m ----------------------------------------------------------------- */
-
-static int
-is_gap(char c)
-{
-	return c == '-' || c == '.' || c == '~';
-}
-
-/* The row's letters in the columns where the query has a residue. */
-static void
-mask_row(const struct stockholm_row *query, const struct stockholm_row *row, char *out)
-{
-	for (size_t i = 0; i < row->length; i++)
-		if (!is_gap(query->letters[i]))
-			*out++ =
-				is_gap(row->letters[i])
-					? '-'
-					: (char)toupper((unsigned char)row->letters[i]);
-	*out = '\0';
-}
-
-static void
-write_a3m_row(FILE *out, const struct stockholm_row *query,
-	      const struct stockholm_row *row)
-{
-	fprintf(out, ">%s %s\n", row->name, row->description ? row->description : "");
-	for (size_t i = 0; i < row->length; i++) {
-		char c = row->letters[i];
-		if (!is_gap(query->letters[i]))
-			fputc(is_gap(c) ? '-' : toupper((unsigned char)c), out);
-		else if (!is_gap(c))
-			fputc(tolower((unsigned char)c), out);
-	}
-	fputc('\n', out);
-}
-
-int
-stockholm_write_a3m(const struct stockholm *sto, const char *path, size_t *written,
-		    struct fault *fault)
-{
-	const struct stockholm_row *query = &sto->rows[0];
-	struct row_set seen = {0};
-	size_t width = query->length + 1;
-	/* One masked row after the other: the set borrows them. */
-	char *masked = malloc(sto->count * width);
-	FILE *out = masked ? out_open(path, fault) : NULL;
-	if (!out) {
-		free(masked);
-		return masked ? -1 : fault_memory(fault, "writing an alignment");
-	}
-	int rc = 0;
-	*written = 0;
-	for (size_t i = 0; rc >= 0 && i < sto->count; i++) {
-		mask_row(query, &sto->rows[i], masked + i * width);
-		rc = row_set_add(&seen, masked + i * width);
-		if (rc == 1) {
-			write_a3m_row(out, query, &sto->rows[i]);
-			++*written;
-		}
-	}
-	if (rc < 0)
-		fault_memory(fault, "writing an alignment");
-	row_set_free(&seen);
-	free(masked);
-	return out_close(out, path, fault) != 0 || rc < 0 ? -1 : 0;
 }
