@@ -158,6 +158,9 @@ python_tests = \
 	tests/plugins/test_alphafold_programs.py \
 	tests/plugins/test_alphafold_versions.py \
 	tests/plugins/test_demo_scripts.py \
+	tests/plugins/test_features_alphafold.py \
+	tests/plugins/test_features_read.py \
+	tests/plugins/test_features_rules.py \
 	tests/plugins/test_predict_promod3.py \
 	tests/plugins/test_random_params.py \
 	tests/plugins/test_relax_openmm.py \
@@ -261,7 +264,7 @@ SUFFIXES = .c .so
 		-D_GNU_SOURCE -fPIC -shared -o $@ $<
 
 EXTRA_DIST += \
-	tests/cmocka_tap tests/unittest_tap.py tests/fixtures $(bench_files) \
+	tests/cmocka_tap tests/unittest_tap.py tests/plugins/features_data.py tests/plugins/features_world.py tests/fixtures $(bench_files) \
 	tests/system/helper.bash tests/system/reasons.bash tests/system/as_user.inc \
 	tests/system/alphafold_data.py tests/system/alphafold_layout.py \
 	$(python_tests) $(lint_tests) $(system_tests) $(system_variants)

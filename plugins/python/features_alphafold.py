@@ -178,11 +178,11 @@ def check_chains(chains, by_sequence):
     """Each chain must have features, and all of them must be wanted."""
     wanted = set(chains.values())
     for name, sequence in chains.items():
-        features = by_sequence.get(sequence)
-        if features is None:
+        if sequence not in by_sequence:
             raise Failure("permanent", "chain '%s' has no features among the %d given"
                           % (name, len(by_sequence)))
-        if len(wanted) > 1 and "msa_all_seq" not in features:
+    for name, sequence in chains.items():
+        if len(wanted) > 1 and "msa_all_seq" not in by_sequence[sequence]:
             raise Failure("permanent", "the features of chain '%s' have no rows of UniProt "
                           "to pair with other chains: give chain_features a search of it"
                           % name)

@@ -49,7 +49,22 @@ def stockholm(path, name, rows):
         raise ValueError("it does not start with '# STOCKHOLM 1.0'")
     if not body.rstrip().endswith("//"):
         raise ValueError("it ends without '//': it is truncated")
-    return parsers.parse_stockholm(body)
+    try:
+        return parsers.parse_stockholm(body)
+    except IndexError:
+        raise ValueError("its rows differ in length") from None
+    except ValueError:
+        raise ValueError("a line is neither a row (name, letters) nor an annotation") \
+            from None
+
+
+def a3m(path, name):
+    """parsers.Msa of an a3m file."""
+    from alphafold.data import parsers
+    try:
+        return parsers.parse_a3m(text(path, name))
+    except IndexError:
+        raise ValueError("it does not start with '>'") from None
 
 
 def check_rows(name, msa, sequence):
@@ -77,14 +92,12 @@ def check_rows(name, msa, sequence):
 
 def alignment(name, path, kind, sequence, rows):
     """parsers.Msa of an alignment (`kind` stockholm or a3m) of the query `sequence`."""
-    from alphafold.data import parsers
     try:
-        msa = stockholm(path, name, rows) if kind == "stockholm" \
-            else parsers.parse_a3m(text(path, name))
+        msa = stockholm(path, name, rows) if kind == "stockholm" else a3m(path, name)
         check_rows(name, msa, sequence)
     except UnicodeDecodeError:
         raise Failure("permanent", "%s: '%s' is no text file" % (name, path)) from None
-    except (ValueError, IndexError) as error:
+    except ValueError as error:
         raise Failure("permanent", "%s: '%s': %s" % (name, path, error)) from None
     return msa
 
@@ -101,6 +114,8 @@ def hits(path, multimer, sequence):
                                  else ("hhsearch", "multimer", "hmmsearch"))))
     try:
         if not multimer:
+            if not body.startswith("Query"):
+                raise ValueError("it does not start with 'Query'")
             return parsers.parse_hhr(body)
         a3m = parsers.convert_stockholm_to_a3m(body, remove_first_row_gaps=False)
         return parsers.parse_hmmsearch_a3m(query_sequence=sequence, a3m_string=a3m,
@@ -127,7 +142,7 @@ def features(path):
     except (pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError,
             AttributeError, ImportError) as error:
         raise Failure("permanent", "'%s' is no file of AlphaFold2's features: %s"
-                      % (path, error)) from None
+                      % (path, " ".join(str(error).split()))) from None
     if not isinstance(found, dict):
         raise Failure("permanent", "'%s' is no file of AlphaFold2's features" % path)
     return found
