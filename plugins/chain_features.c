@@ -161,6 +161,7 @@ run(af2_task *task)
 		"hits", with_hits ? input(task, "hits") : "",
 		"output", output,
 		"model_preset", host->param(task, "model_preset"),
+		"use_templates", host->param(task, "use_templates"),
 		"template_mmcif_dir", host->param(task, "template_mmcif_dir"),
 		"max_template_date", host->param(task, "max_template_date"),
 		"max_template_hits", host->param(task, "max_template_hits"),

@@ -123,6 +123,7 @@ unit_tests = \
 
 #: -.c tests/plugins/test_*.c
 plugin_tests = \
+	tests/plugins/test_chain_features \
 	tests/plugins/test_command \
 	tests/plugins/test_common \
 	tests/plugins/test_compile \
@@ -136,7 +137,8 @@ plugin_tests = \
 	tests/plugins/test_programs \
 	tests/plugins/test_rank \
 	tests/plugins/test_relax \
-	tests/plugins/test_templates
+	tests/plugins/test_templates \
+	tests/plugins/test_templates_hmmsearch
 
 #: tests/plugins/[!t]*.[ch] tests/unit/*/[!t]*.[ch]
 harness_sources = \
@@ -161,6 +163,7 @@ python_tests = \
 	tests/plugins/test_features_alphafold.py \
 	tests/plugins/test_features_read.py \
 	tests/plugins/test_features_rules.py \
+	tests/plugins/test_features_workflow.py \
 	tests/plugins/test_predict_promod3.py \
 	tests/plugins/test_random_params.py \
 	tests/plugins/test_relax_openmm.py \
