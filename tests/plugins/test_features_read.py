@@ -7,7 +7,7 @@ import unittest
 
 INTERPRETER = "AF2_ALPHAFOLD_PYTHON"
 
-from features_world import A, B, Case, data, parsers  # noqa: E402
+from features_world import A, B, Case, parsers  # noqa: E402
 from af2flow_worker import Failure  # noqa: E402
 import features_read as read  # noqa: E402
 
