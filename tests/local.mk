@@ -164,6 +164,7 @@ python_tests = \
 	tests/plugins/test_features_read.py \
 	tests/plugins/test_features_rules.py \
 	tests/plugins/test_features_workflow.py \
+	tests/plugins/test_predict_alphafold.py \
 	tests/plugins/test_predict_promod3.py \
 	tests/plugins/test_random_params.py \
 	tests/plugins/test_relax_openmm.py \

@@ -36,7 +36,7 @@ must(int ok, const af2_plugin *p, const char *what, const char *name)
 }
 
 static void
-check_ports(const af2_plugin *p, const af2_port *ports, uint32_t count, int is_input)
+check_ports(const af2_plugin *p, const af2_port *ports, uint32_t count)
 {
 	static const char known[] =
 		" fasta stockholm a3m hhr features pdb mmcif table json"
@@ -45,8 +45,6 @@ check_ports(const af2_plugin *p, const af2_port *ports, uint32_t count, int is_i
 		const af2_port *port = &ports[i];
 		must(port->name && *port->name, p, "port without a name", "");
 		must(port->doc && *port->doc, p, "port without a doc", port->name);
-		must(is_input || port->cardinality != AF2_OPTIONAL, p,
-		     "optional output", port->name);
 		char types[256];
 		snprintf(types, sizeof(types), "%s", port->types);
 		for (char *t = strtok(types, "|"); t; t = strtok(NULL, "|")) {
@@ -83,8 +81,8 @@ check_descriptor(const af2_plugin *p)
 		must(!(q->flags & AF2_PARAM_REQUIRED) || !q->default_value, p,
 		     "required parameter with a default", q->name);
 	}
-	check_ports(p, p->inputs, p->input_count, 1);
-	check_ports(p, p->outputs, p->output_count, 0);
+	check_ports(p, p->inputs, p->input_count);
+	check_ports(p, p->outputs, p->output_count);
 }
 
 static void

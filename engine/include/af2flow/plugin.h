@@ -142,7 +142,7 @@ typedef struct af2_param {
 
 typedef enum af2_cardinality {
 	AF2_ONE = 0,      /* exactly one item */
-	AF2_OPTIONAL = 1, /* one or none (inputs) */
+	AF2_OPTIONAL = 1, /* one or none; outputs: it need not be declared */
 	AF2_MANY = 2      /* inputs: any number, gathered over branches.
 	                   * outputs: a list, each element with a name */
 } af2_cardinality;
