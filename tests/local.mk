@@ -134,6 +134,7 @@ plugin_tests = \
 	tests/plugins/test_msa_jackhmmer \
 	tests/plugins/test_pick \
 	tests/plugins/test_predict \
+	tests/plugins/test_predict_network \
 	tests/plugins/test_programs \
 	tests/plugins/test_rank \
 	tests/plugins/test_relax \
