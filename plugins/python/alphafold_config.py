@@ -119,7 +119,7 @@ def model_config(model, chosen=STOCK):
         _limit_multimer(cfg, chosen)
     else:
         _limit_monomer(cfg, chosen)
-        if "bfloat16" in shared:
+        if hasattr(shared, "bfloat16"):  # DeepMind's have it for multimers alone
             shared.bfloat16 = False
     if chosen.num_recycle >= 0:
         cfg.model.num_recycle = chosen.num_recycle

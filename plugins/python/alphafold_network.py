@@ -18,6 +18,10 @@ import alphafold_config as config
 import alphafold_programs
 from af2flow_worker import Failure
 
+# Programs that are held at once: targets without buckets would bring one each.
+MOST_PROGRAMS = 8
+
+
 def params_path(data_dir, model):
     """Where AlphaFold2 has the parameters of a model."""
     return os.path.join(data_dir, "params", "params_%s.npz" % model)
@@ -112,6 +116,8 @@ class Network:
         when it is traced; their fault is told by comparing all of them, which takes as
         long as tracing."""
         shapes = alphafold_programs.shapes_of((batch, params))
+        if len(self._programs) > MOST_PROGRAMS:
+            self._programs.forget()
         try:
             program = self._programs.program(cfg, *shapes)
         except (ValueError, KeyError):

@@ -217,6 +217,9 @@ class Programs:
             self._known[key] = self._lower(cfg, batch, params)
         return self._known[key]
 
+    def __len__(self):
+        return len(self._known)
+
     def _lower(self, cfg, batch, params):
         start = time.monotonic()
         meter()

@@ -127,9 +127,9 @@ def measure(request, name, seconds):
     request.measures.update({
         "timings.process_features_" + name: seconds["process_features"],
         "timings.predict_and_compile_" + name: seconds["predict"],
-        "peak_memory": peak_memory()})
+        "worker_peak_memory": peak_memory()})
     if device_memory():
-        request.measures["peak_device_memory"] = device_memory()
+        request.measures["device_peak_memory"] = device_memory()
 
 
 def predict(request):
