@@ -8,6 +8,7 @@ dist_doc_DATA += \
 	docs/benchmarks.md \
 	docs/design.md \
 	docs/durability.md \
+	docs/features.md \
 	docs/plugins.md \
 	docs/workflows.md
 

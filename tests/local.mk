@@ -156,6 +156,10 @@ harness_sources = \
 	tests/unit/model/stages.h \
 	tests/unit/record/helpers.h
 
+#: tests/plugins/[!t]*.py
+python_helpers = \
+	tests/plugins/features_world.py
+
 #: tests/plugins/test_*.py
 python_tests = \
 	tests/plugins/test_alphafold_programs.py \
@@ -269,10 +273,10 @@ SUFFIXES = .c .so
 		-D_GNU_SOURCE -fPIC -shared -o $@ $<
 
 EXTRA_DIST += \
-	tests/cmocka_tap tests/unittest_tap.py tests/plugins/features_data.py tests/plugins/features_world.py tests/fixtures $(bench_files) \
+	tests/cmocka_tap tests/unittest_tap.py tests/fixtures $(bench_files) \
 	tests/system/helper.bash tests/system/reasons.bash tests/system/as_user.inc \
 	tests/system/alphafold_data.py tests/system/alphafold_layout.py \
-	$(python_tests) $(lint_tests) $(system_tests) $(system_variants)
+	$(python_helpers) $(python_tests) $(lint_tests) $(system_tests) $(system_variants)
 
 # A part of `make check`; the unit tests need no more than the library and the host.
 check-unit: $(hostexec_PROGRAMS) $(check_LTLIBRARIES) $(check_DATA) $(unit_tests) $(fuzz_tests)
