@@ -32,6 +32,7 @@ import features_rules
 SOURCES = (("uniref90", "uniref_max_hits", "stockholm"), ("bfd", None, "a3m"),
            ("small_bfd", None, "stockholm"), ("mgnify", "mgnify_max_hits", "stockholm"))
 MOST_LINES = 20     # of the log about templates
+NO_DATE = "9999-12-31"
 MULTIMER_ROWS = 512  # fewest alignment rows of a multimer
 
 
@@ -73,14 +74,15 @@ def pairing_features(request, sequence):
     return {name + "_all_seq": value for name, value in made.items() if name in wanted}
 
 
-def featurizer(request):
-    """The package's maker of template features, for this preset."""
+def featurizer(request, latest):
+    """The package's maker of template features, for this preset, with structures not newer
+    than `latest`."""
     from alphafold.data import templates
     multimer = request.text("model_preset") == "multimer"
     make = templates.HmmsearchHitFeaturizer if multimer else templates.HhsearchHitFeaturizer
     try:
         return make(mmcif_dir=request.args.get("template_mmcif_dir", ""),
-                    max_template_date=request.args.get("max_template_date") or "9999-12-31",
+                    max_template_date=latest,
                     max_hits=request.integer("max_template_hits"),
                     kalign_binary_path=request.args.get("kalign_binary_path", ""),
                     release_dates_path=None,
@@ -107,9 +109,10 @@ def template_features(request, sequence):
     """AlphaFold2's template features of the hits, or those of no hits."""
     path = request.args.get("hits") if request.integer("use_templates") else None
     multimer = request.text("model_preset") == "multimer"
-    with features_rules.alphafold2_rules() as log:
+    latest = request.args.get("max_template_date") or NO_DATE
+    with features_rules.alphafold2_rules(latest) as log:
         hits = features_read.hits(path, multimer, sequence) if path else []
-        result = featurizer(request).get_templates(query_sequence=sequence, hits=hits)
+        result = featurizer(request, latest).get_templates(query_sequence=sequence, hits=hits)
     # A multimer without templates has one that is named by nothing.
     count = sum(bool(name) for name in result.features["template_domain_names"])
     report_templates(request, log, count, len(hits))

@@ -13,18 +13,22 @@ from PyPI). The latter differs from AlphaFold2 v2.3.2 in what goes into the feat
    newer Biopythons lack; some rare residues are missing there.
 
 `alphafold2_rules` sets 2 and 3 for as long as it is entered; with DeepMind's own code
-they change nothing. It changes two more things, without influence on good results: the
-folder of structures is not listed (it holds 200,000 files), and a template that cannot
+they change nothing. It changes three more things, without influence on good results: the
+folder of structures is not listed (it holds 200,000 files); a structure that is newer than
+allowed is told by its dates alone, as parsing it takes seconds; and a template that cannot
 be used costs itself and not the target, with the reason kept.
 """
 
 import contextlib
+import io
+import re
 import types
 from unittest import mock
 
 LEAST_COVER = 0.1       # part of the query that a template's alignment must exceed
 OWN_COVER = 0.95        # a piece of the query longer than this part is the query itself
 LEAST_RESIDUES = 10
+AUDIT = "_pdbx_audit_revision_history."
 
 
 def unique_rows(msas):
@@ -131,9 +135,42 @@ def counted_files(templates, log):
     return read
 
 
+def release_date(text):
+    """The earliest revision (YYYY-MM-DD) in an mmCIF file's text, by its audit category
+    alone; None where that is not plain to see."""
+    from Bio.PDB.MMCIF2Dict import MMCIF2Dict
+    begin = text.find("\n" + AUDIT)
+    end = text.find("\n#", begin)
+    if begin < 0 or end < 0:
+        return None
+    loop = "\nloop_" if text[:begin].rstrip().endswith("\nloop_") else ""
+    try:
+        found = MMCIF2Dict(io.StringIO("data_x" + loop + text[begin:end] + "\n"))
+        dates = found[AUDIT + "revision_date"]
+    except Exception:  # the whole file is parsed then, and says what is wrong
+        return None
+    plain = dates and all(re.fullmatch(r"\d{4}-\d\d-\d\d", date) for date in dates)
+    return min(dates) if plain else None
+
+
+def dated_parser(mmcif_parsing, latest):
+    """The package's parser of structures, for those that are not newer than `latest`; of
+    the others it tells the date."""
+    original = mmcif_parsing.parse
+
+    def parse(*, mmcif_string, **options):
+        date = release_date(mmcif_string)
+        if date and date > latest:
+            dated = types.SimpleNamespace(header={"release_date": date})
+            return mmcif_parsing.ParsingResult(mmcif_object=dated, errors={})
+        return original(mmcif_string=mmcif_string, **options)
+    return parse
+
+
 @contextlib.contextmanager
-def alphafold2_rules():
-    """Give `alphafold.data` AlphaFold2's rules; yields the TemplateLog."""
+def alphafold2_rules(latest):
+    """Give `alphafold.data` AlphaFold2's rules, with templates not newer than `latest`
+    (YYYY-MM-DD); yields the TemplateLog."""
     from alphafold.data import mmcif_parsing, templates
     log = TemplateLog()
     # Both remember files by path or name only: another task may have other ones.
@@ -146,6 +183,7 @@ def alphafold2_rules():
         replace(templates, "_read_file", counted_files(templates, log))
         replace(templates, "_assess_hhsearch_hit", checked_assessment(templates, log))
         replace(templates, "_process_single_hit", forgiving_hits(templates, log))
+        replace(mmcif_parsing, "parse", dated_parser(mmcif_parsing, latest))
         letters = getattr(mmcif_parsing, "PDBData", None)
         extended = getattr(letters, "protein_letters_3to1_extended", None)
         if extended:

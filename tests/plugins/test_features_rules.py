@@ -8,7 +8,7 @@ import unittest.mock
 INTERPRETER = "AF2_ALPHAFOLD_PYTHON"
 
 from features_world import (A, DATE, Case, alphafold2, data, hhsearch,  # noqa: E402
-                            hhsuite_db, hmmsearch, np, parsers, stage, templates)
+                            hhsuite_db, hmmsearch, mmcif_parsing, np, parsers, stage, templates)
 from af2flow_worker import Failure, Request  # noqa: E402
 import features_rules  # noqa: E402
 
@@ -40,6 +40,25 @@ class Rules(unittest.TestCase):
         found = features_rules.unique_rows([msa("AC", "A-", "AC"), msa("AC"), msa("CC", "A-")])
         self.assertEqual([m.descriptions for m in found], [["AC0", "A-1"], ["CC0"]])
         self.assertEqual([m.deletion_matrix for m in found], [[[0], [1]], [[0]]])
+
+
+    def test_release_dates(self):
+        audit = features_rules.AUDIT
+        one = "%sordinal 1\n%srevision_date 2001-02-03\n#\n" % (audit, audit)
+        for body, date in (
+                (data.loop(audit[:-1], "ordinal revision_date",
+                           [(1, "2003-01-01"), (2, "2001-01-01"), (3, "2002-01-01")]),
+                 "2001-01-01"),
+                (data.loop(audit[:-1], "revision_date note", [("2001-01-01", "'a #b'")]),
+                 "2001-01-01"),
+                (one, "2001-02-03"), (one.replace("#", ""), None),
+                (one.replace("2001-02-03", "?"), None), ("#\n", None),
+                (one.replace("revision_date", "day"), None)):
+            with self.subTest(body=body):
+                self.assertEqual(features_rules.release_date("data_x\n#\n" + body), date)
+        whole = data.mmcif("1abc", {"A": A}, date="2010-11-12")
+        self.assertEqual(features_rules.release_date(whole), mmcif_parsing.parse(
+            file_id="1abc", mmcif_string=whole).mmcif_object.header["release_date"])
 
 
 class Templates(Case):
@@ -98,7 +117,11 @@ class Templates(Case):
         for multimer in (False, True):
             with self.subTest(multimer=multimer):
                 hits = self.search({"1old_A": R1, "2new_A": R2}, multimer)
-                self.assertEqual(self.names(hits, multimer=multimer), [b"1old_A"])
+                # The newer one is not even parsed.
+                with unittest.mock.patch.object(mmcif_parsing.PDB, "MMCIFParser",
+                                                wraps=mmcif_parsing.PDB.MMCIFParser) as parser:
+                    self.assertEqual(self.names(hits, multimer=multimer), [b"1old_A"])
+                self.assertEqual(parser.call_count, 1)
                 self.assertEqual(self.names(hits, multimer=multimer,
                                             max_template_date="2020-06-02"),
                                  [b"1old_A", b"2new_A"])
