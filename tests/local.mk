@@ -217,6 +217,11 @@ lint_tests = \
 	tests/lint/reasons.py \
 	tests/lint/scripts.py
 
+# Minutes to hours: `make check-long`.
+#: tests/long/*.bats
+long_tests = \
+	tests/long/alphafold.bats
+
 #: tests/bench/*
 bench_files = \
 	tests/bench/alphafold \
@@ -274,6 +279,7 @@ SUFFIXES = .c .so
 
 EXTRA_DIST += \
 	tests/cmocka_tap tests/unittest_tap.py tests/fixtures $(bench_files) \
+	$(long_tests) tests/long/alphafold_equal.py \
 	tests/system/helper.bash tests/system/reasons.bash tests/system/as_user.inc \
 	tests/system/alphafold_data.py tests/system/alphafold_layout.py \
 	$(python_helpers) $(python_tests) $(lint_tests) $(system_tests) $(system_variants)
@@ -287,4 +293,6 @@ check-lint: all
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(lint_tests)'
 check-system: all $(check_DATA)
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(system_tests)'
-.PHONY: check-unit check-plugins check-lint check-system
+check-long: all $(check_DATA)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS='$(long_tests)'
+.PHONY: check-unit check-plugins check-lint check-system check-long
