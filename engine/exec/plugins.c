@@ -108,6 +108,21 @@ add_folder(struct registry *r, const struct words *dirs, size_t i, int explicit,
 	free(dir);
 }
 
+/* Whatever is wrong with a workflow then comes of this. (A folder that is refused has had
+ * its line.) */
+static void
+tell_none(const struct words *dirs, struct diags *diags)
+{
+	struct str where = {0};
+
+	for (size_t i = 0; i < dirs->count; i++)
+		str_printf(&where, "%s'%s'", i ? ", " : " in ", dirs->v[i]);
+	diags_add(diags, SEV_WARNING, "", 0, NULL,
+	          "AF2FLOW_PLUGIN_PATH or --plugin-dir says where they are",
+	          "no plugins found%s", where.s ? where.s : "");
+	str_free(&where);
+}
+
 struct registry *
 registry_open(const struct words *dirs, size_t explicit_count, const char *host_program,
               struct diags *diags)
@@ -118,6 +133,8 @@ registry_open(const struct words *dirs, size_t explicit_count, const char *host_
 	for (size_t i = 0; i < dirs->count; i++)
 		if (*dirs->v[i])
 			add_folder(r, dirs, i, i < explicit_count, diags);
+	if (!r->count && !diags->count)
+		tell_none(dirs, diags);
 	return r;
 }
 

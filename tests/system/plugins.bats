@@ -5,6 +5,20 @@ load helper
 
 bad=$AF2_BUILDDIR/tests/fixtures/plugins
 
+@test "where no plugins are found, that is said first" {
+    workflow a <<'DOT'
+digraph a { a [plugin=command, argv="true"] }
+DOT
+    mkdir none
+    AF2FLOW_PLUGIN_PATH=$ROOM/none expect 0 af2flow plugins list
+    said "no plugins found in '$ROOM/none', '"
+    AF2FLOW_PLUGIN_PATH=$ROOM/none expect 2 af2flow check a.dot
+    said "no plugins found in '$ROOM/none', '"
+    said "AF2FLOW_PLUGIN_PATH"
+    expect 0 af2flow check a.dot
+    not_said "no plugins found"
+}
+
 @test "wrong ABI, no entry symbol, a crash on load, not a shared object: each is listed with its reason" {
     mkdir bad
     cp "$bad"/.libs/{wrong_abi,no_entry,crash_load}.so bad/ 2>/dev/null ||

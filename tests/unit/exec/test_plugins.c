@@ -156,6 +156,11 @@ missing_folder(void **state)
 
 	assert_int_equal(rmdir(t->b), 0);
 	open_registry(t, 1);
+	assert_int_equal(t->diags.errors, 0);
+	assert_int_equal(t->diags.count, 1);
+	assert_non_null(strstr(t->diags.items[0].text, "no plugins found in '"));
+	plugin(t->a, "x.so", GOOD("x"));
+	open_registry(t, 1);
 	assert_int_equal(t->diags.count, 0);
 	open_registry(t, 2);
 	assert_int_equal(t->diags.errors, 1);
