@@ -121,6 +121,7 @@ sched_sources = \
 	engine/sched/sched.c \
 	engine/sched/sched.h \
 	engine/sched/sched_internal.h \
+	engine/sched/sched_warm.c \
 	engine/sched/sched_why.c \
 	engine/sched/slot.c
 

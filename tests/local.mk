@@ -117,6 +117,7 @@ unit_tests = \
 	tests/unit/sched/test_queue \
 	tests/unit/sched/test_resources \
 	tests/unit/sched/test_sched \
+	tests/unit/sched/test_sched_warm \
 	tests/unit/view/test_graph_dot \
 	tests/unit/view/test_graph_draw \
 	tests/unit/view/test_progress

@@ -193,23 +193,32 @@ fits(const struct conn *c, const struct exec_spec *s, const char *setup)
 	       (c->cpus == s->slot.cpus && strcmp(c->cpu_list, s->slot.cpu_list) == 0);
 }
 
-/* The newest idle host that fits (its caches are warm), cores alike if possible. */
+/* How well an idle host that fits serves: what it has made for a task of the same affinity counts
+ * for more than the caches of its cores. */
+static int
+merit(const struct conn *c, const struct exec_spec *s)
+{
+	return (s->affinity && c->affinity == s->affinity ? 2 : 0) +
+	       (strcmp(c->cpu_list, s->slot.cpu_list) == 0);
+}
+
+/* The best idle host that fits; of equal ones the newest: its caches are warm. */
 static struct conn *
 find_idle(struct pool *p, const struct exec_spec *s, const char *setup)
 {
 	struct conn *best = NULL;
-	int best_same = 0;
+	int most = 0;
 
 	for (struct conn *c = p->conns; c; c = c->next) {
-		int same;
+		int m;
 
 		if (!fits(c, s, setup))
 			continue;
-		same = strcmp(c->cpu_list, s->slot.cpu_list) == 0;
-		if (!best || same > best_same ||
-		    (same == best_same && c->idle_stamp > best->idle_stamp)) {
+		m = merit(c, s);
+		if (!best || m > most ||
+		    (m == most && c->idle_stamp > best->idle_stamp)) {
 			best = c;
-			best_same = same;
+			most = m;
 		}
 	}
 	return best;
@@ -241,6 +250,7 @@ pool_host_for(struct pool *p, const struct exec_spec *s)
 		return NULL;
 	c->cpus = s->slot.cpus;
 	c->memory = s->slot.memory;
+	c->affinity = s->affinity;
 	set_text(&c->cpu_list, s->slot.cpu_list);
 	conn_spare(c, s->work_dir);
 	return c;

@@ -81,6 +81,8 @@ struct exec_spec {
 	                        * tree_memory.h), 0: none: class memory */
 	uint64_t capture; /* bytes kept of each of stdout, stderr; the rest is
 	                   * counted and cut */
+	uint32_t affinity; /* of two idle hosts that fit the one that had a task of the same is
+	                    * taken; 0: none */
 	int fresh; /* a retry: never a warm host */
 	int sync_after; /* seconds; outputs that took longer are fsynced by the host;
 	                 * <0 never */

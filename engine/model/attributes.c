@@ -10,7 +10,7 @@
 const char *const attr_engine_names[] = {
 	"plugin", "cpus",       "gpus",        "memory",   "expand",     "gather",
 	"when",   "retries",    "retry_delay", "retry_on", "on_failure", "timeout",
-	"grace",  "max_output", "priority",    "cache",    NULL};
+	"grace",  "max_output", "priority",    "affinity", "cache",      NULL};
 
 const char *const attr_edge_names[] = {"output", "input", "order", NULL};
 
@@ -18,8 +18,8 @@ static const char *const retryable[] = {"cpus",  "gpus",       "memory",   "time
 					"grace", "max_output", "priority", NULL};
 
 /* Known words that this version does not act on. Ignoring them would be a lie. */
-static const char *const later[] = {"gpu_memory", "uses",     "exclusive", "bind",
-				    "affinity",   "executor", NULL};
+static const char *const later[] = {"gpu_memory", "uses",     "exclusive",
+				    "bind",       "executor", NULL};
 
 /*
  * Every attribute of Graphviz, from its attribute documentation, sorted by strcmp.

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/str.h"
 #include "model/param_value.h"
 #include "model/retry_on.h"
@@ -120,6 +121,17 @@ set_priority(struct task_options *o, const char *name, const char *text,
 				    "write a whole number; larger ones go first", e);
 }
 
+/* Only equal or not counts: two texts of one number cost a better choice at most. */
+static int
+set_affinity(struct task_options *o, const char *name, const char *text,
+	     struct error *e)
+{
+	(void)name;
+	(void)e;
+	o->affinity = hash_bytes(text, strlen(text)) | 1;
+	return 0;
+}
+
 static int
 set_cache(struct task_options *o, const char *name, const char *text, struct error *e)
 {
@@ -165,6 +177,7 @@ static const struct setter {
 	{"grace", set_grace},
 	{"max_output", set_max_output},
 	{"priority", set_priority},
+	{"affinity", set_affinity},
 	{"cache", set_cache},
 };
 

@@ -165,6 +165,7 @@ struct task_options {
 	double grace;        /* seconds, < 0: the configured one */
 	uint64_t max_output; /* bytes, 0: none */
 	int priority;
+	uint32_t affinity;   /* a number for the text, 0: none */
 	int cache;           /* 1 unless cache=no */
 	int when;            /* 0: the task is off */
 	int has_retry_values; /* any retry.NAME */

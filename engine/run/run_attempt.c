@@ -22,7 +22,8 @@ void
 run_enqueue(struct run *r, struct active *a)
 {
 	struct request q = {.cpus = a->options->cpus, .cpus_cap = a->options->cpus_cap,
-	                    .gpus = a->options->gpus, .memory = a->options->memory};
+	                    .gpus = a->options->gpus, .memory = a->options->memory,
+	                    .affinity = a->options->affinity};
 	struct error e = {0};
 
 	if (sched_possible(r->sched, &q, &e)) {

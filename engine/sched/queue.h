@@ -12,6 +12,7 @@ struct waiter {
 	double priority;
 	uint64_t arrival; /* a number that counts up */
 	uint32_t id;
+	uint32_t affinity; /* 0: none */
 };
 /* Zero-initialise. */
 struct queue {

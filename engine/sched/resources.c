@@ -31,6 +31,7 @@ struct resources {
 	unsigned *domain_of;  /* of each GPU */
 	char *gpu_busy;
 	unsigned free_gpus;
+	int preferred;        /* GPU for the next slot that has one, -1: none */
 	uint64_t used, held;  /* memory in slots and outside; together maybe too much */
 };
 
@@ -82,6 +83,7 @@ resources_new(const struct machine *m)
 	r->domain_of = xcalloc(m->gpu_count + 1, sizeof *r->domain_of);
 	r->gpu_busy = xcalloc(m->gpu_count + 1, 1);
 	r->free_gpus = m->gpu_count;
+	r->preferred = -1;
 	for (unsigned g = 0; g < m->gpu_count; g++)
 		add_to_domain(r, g);
 	return r;
@@ -227,18 +229,49 @@ pick_for_domain(struct resources *r, const struct domain *d, unsigned n)
 		cores_pick(&r->cores, NULL, n);
 }
 
+void
+resources_prefer_gpu(struct resources *r, unsigned gpu)
+{
+	r->preferred = (int)gpu;
+}
+
+int
+resources_gpu_is_free(const struct resources *r, unsigned gpu)
+{
+	return gpu < r->m->gpu_count && !r->gpu_busy[gpu];
+}
+
+static void
+take_gpu(struct resources *r, unsigned g, struct slot *out)
+{
+	r->domains[r->domain_of[g]].free_gpus--;
+	r->free_gpus--;
+	r->gpu_busy[g] = 1;
+	out->gpus[out->gpu_count++] = g;
+}
+
 static void
 take_gpus_of(struct resources *r, unsigned domain, unsigned n, struct slot *out)
 {
-	r->domains[domain].free_gpus -= n;
-	r->free_gpus -= n;
 	for (unsigned g = 0; n > 0; g++) {
 		if (r->domain_of[g] != domain || r->gpu_busy[g])
 			continue;
-		r->gpu_busy[g] = 1;
-		out->gpus[out->gpu_count++] = g;
+		take_gpu(r, g, out);
 		n--;
 	}
+}
+
+/* The one GPU that is preferred, with cores near it. 0, or -1: it is not to be had. */
+static int
+take_preferred(struct resources *r, unsigned cores, unsigned gpus, struct slot *out)
+{
+	unsigned g = (unsigned)r->preferred;
+
+	if (r->preferred < 0 || gpus != 1 || !resources_gpu_is_free(r, g))
+		return -1;
+	take_gpu(r, g, out);
+	pick_for_domain(r, &r->domains[r->domain_of[g]], cores);
+	return 0;
 }
 
 /* GPUs, and with each domain's its part of the cores. */
@@ -246,6 +279,8 @@ static void
 take_with_gpus(struct resources *r, unsigned cores, unsigned gpus, struct slot *out)
 {
 	out->gpus = xcalloc(gpus, sizeof *out->gpus);
+	if (take_preferred(r, cores, gpus, out) == 0)
+		return;
 	while (gpus > 0) {
 		unsigned i = best_domain(r, gpus, NULL);
 		unsigned have = r->domains[i].free_gpus, n = have < gpus ? have : gpus;
@@ -285,6 +320,7 @@ resources_take(struct resources *r, unsigned cores, unsigned gpus, uint64_t memo
 	out->cores = cores_picked(&r->cores, cores);
 	out->memory = memory;
 	r->used += memory;
+	r->preferred = -1;
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct slot {
 	unsigned *gpus;
 	unsigned gpu_count;
 	uint64_t memory;
+	uint32_t affinity; /* of the task that has it, for the scheduler */
 };
 struct resources;
 
@@ -29,6 +30,9 @@ uint64_t resources_free_memory(const struct resources *r);
 /* Cut a slot. 0, or -1 if it does not fit now. */
 int resources_take(struct resources *r, unsigned cores, unsigned gpus, uint64_t memory,
                    struct slot *out);
+/* The next slot with one GPU gets this one, if it is free. */
+void resources_prefer_gpu(struct resources *r, unsigned gpu);
+int resources_gpu_is_free(const struct resources *r, unsigned gpu);
 /* Give it back (frees the arrays). */
 void resources_give(struct resources *r, struct slot *s);
 /* Memory held outside slots (idle hosts). hold never fails; the free memory may be 0

@@ -134,7 +134,7 @@ void
 sched_ready(struct sched *s, uint32_t id, const struct request *q, double priority)
 {
 	struct waiter w = {.priority = priority == priority ? priority : 0, /* no NaN */
-	                   .arrival = s->arrivals++, .id = id};
+	                   .arrival = s->arrivals++, .id = id, .affinity = q->affinity};
 	uint32_t c = class_for(s, q);
 
 	sched_drop(s, id);
@@ -161,6 +161,7 @@ sched_drop(struct sched *s, uint32_t id)
 void
 sched_done(struct sched *s, struct slot *slot)
 {
+	warm_add(s, slot);
 	resources_give(s->r, slot);
 }
 
@@ -333,7 +334,9 @@ int
 sched_next(struct sched *s, uint32_t *id, struct slot *slot)
 {
 	int64_t found;
+	struct waiter next;
 	struct class *c;
+	int gpu;
 
 	if (s->stopped || s->waiting == 0 || resources_free_cores(s->r) == 0)
 		return 0;
@@ -342,11 +345,15 @@ sched_next(struct sched *s, uint32_t *id, struct slot *slot)
 		return 0;
 	c = &s->classes[found];
 	count_passing(s, c);
+	next = warm_choose(s, c, &gpu);
+	if (gpu != NO_GPU)
+		resources_prefer_gpu(s->r, (unsigned)gpu);
 	if (resources_take(s->r, cores_for(s, &c->q), (unsigned)c->q.gpus, c->q.memory,
 	                   slot))
 		return 0;
 	c->passed = 0;
-	*id = c->queue.v[0].id;
+	slot->affinity = next.affinity;
+	*id = next.id;
 	take_out(s, (uint32_t)found, *id);
 	return 1;
 }

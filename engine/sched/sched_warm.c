@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of equal tasks goes first: one that shares something with the task that had the slot
+ * before. The last slots that were given back are remembered, one entry for each GPU. */
+#include "sched/sched_internal.h"
+
+#include <string.h>
+
+#define YIELD_LIMIT 16
+#define LOOK_AT 256 /* waiters of a class, from its head on */
+
+static void
+forget(struct sched *s, unsigned i)
+{
+	s->warm_count--;
+	memmove(s->warm + i, s->warm + i + 1, (s->warm_count - i) * sizeof *s->warm);
+}
+
+/* Whatever was warm there, another task had it since. */
+static void
+forget_gpu(struct sched *s, unsigned gpu)
+{
+	for (unsigned i = 0; i < s->warm_count; i++)
+		if (s->warm[i].gpu == (int)gpu)
+			forget(s, i--);
+}
+
+void
+warm_add(struct sched *s, const struct slot *slot)
+{
+	for (unsigned i = 0; i < slot->gpu_count; i++)
+		forget_gpu(s, slot->gpus[i]);
+	if (!slot->affinity || slot->gpu_count > 1)
+		return;
+	if (s->warm_count == WARM_MOST)
+		forget(s, 0);
+	s->warm[s->warm_count++] = (struct warm){
+		slot->affinity, slot->gpu_count ? (int)slot->gpus[0] : NO_GPU};
+}
+
+/* The newest warm place for this waiter, -1 if there is none. */
+static int
+place_for(const struct sched *s, const struct class *c, const struct waiter *w)
+{
+	for (unsigned i = s->warm_count; i-- > 0;) {
+		const struct warm *m = &s->warm[i];
+
+		if (m->affinity != w->affinity || (m->gpu != NO_GPU) != (c->q.gpus == 1))
+			continue;
+		if (m->gpu == NO_GPU || resources_gpu_is_free(s->r, (unsigned)m->gpu))
+			return (int)i;
+	}
+	return -1;
+}
+
+struct waiter
+warm_choose(struct sched *s, struct class *c, int *gpu)
+{
+	struct waiter best = c->queue.v[0];
+	int place = -1;
+
+	*gpu = NO_GPU;
+	for (size_t i = 0; s->warm_count && c->yielded < YIELD_LIMIT && i < LOOK_AT &&
+			   i < c->queue.count && c->q.gpus < 2; i++) {
+		const struct waiter *w = &c->queue.v[i];
+		int found;
+
+		if (!w->affinity || w->priority < c->queue.v[0].priority ||
+		    (place >= 0 && w->arrival > best.arrival))
+			continue;
+		found = place_for(s, c, w);
+		if (found < 0)
+			continue;
+		place = found;
+		best = *w;
+	}
+	c->yielded = best.id == c->queue.v[0].id ? 0 : c->yielded + 1;
+	if (place >= 0) {
+		*gpu = s->warm[place].gpu;
+		forget(s, (unsigned)place);
+	}
+	return best;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Affinity: which of equal tasks goes first, and on which GPU. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "sched/sched.h"
+
+#define GB (UINT64_C(1) << 30)
+enum { A = 11, B = 22 };
+
+struct fixture {
+	struct machine *m;
+	struct sched *s;
+};
+
+static void
+begin(struct fixture *f, unsigned cores, unsigned gpus)
+{
+	f->m = machine_make(1, cores, gpus, 100 * GB);
+	f->s = sched_new(f->m);
+}
+
+static void
+end(struct fixture *f)
+{
+	sched_free(f->s);
+	machine_free(f->m);
+}
+
+static void
+ready(struct fixture *f, uint32_t id, int gpus, uint32_t affinity, double priority)
+{
+	struct request q = {.cpus = 1, .gpus = gpus, .affinity = affinity};
+
+	sched_ready(f->s, id, &q, priority);
+}
+
+static void
+assert_next(struct fixture *f, uint32_t id, struct slot *slot)
+{
+	uint32_t got = UINT32_MAX;
+
+	assert_int_equal(sched_next(f->s, &got, slot), 1);
+	assert_int_equal(got, id);
+}
+
+/* One slot, two models, three targets each. */
+static void
+equal_ones_follow_each_other(void **state)
+{
+	static const uint32_t order[] = {0, 2, 4, 1, 3, 5};
+	struct fixture f;
+	struct slot slot;
+
+	(void)state;
+	begin(&f, 1, 0);
+	for (uint32_t i = 0; i < 6; i++)
+		ready(&f, i, 0, i % 2 ? B : A, 0);
+	for (int i = 0; i < 6; i++) {
+		assert_next(&f, order[i], &slot);
+		sched_done(f.s, &slot);
+	}
+	end(&f);
+}
+
+static void
+priority_counts_for_more(void **state)
+{
+	struct fixture f;
+	struct slot slot;
+
+	(void)state;
+	begin(&f, 1, 0);
+	ready(&f, 0, 0, A, 0);
+	assert_next(&f, 0, &slot);
+	sched_done(f.s, &slot);
+	ready(&f, 1, 0, A, 0);
+	ready(&f, 2, 0, B, 1);
+	ready(&f, 3, 0, 0, 0);
+	assert_next(&f, 2, &slot);
+	sched_done(f.s, &slot);
+	assert_next(&f, 1, &slot);
+	sched_done(f.s, &slot);
+	end(&f);
+}
+
+/* Two GPUs: each goes on with what it did before, whichever comes free first. */
+static void
+a_gpu_goes_on(void **state)
+{
+	struct fixture f;
+	struct slot a, b, next;
+	unsigned gpu_a, gpu_b;
+
+	(void)state;
+	begin(&f, 8, 2);
+	ready(&f, 0, 1, A, 0);
+	ready(&f, 1, 1, B, 0);
+	assert_next(&f, 0, &a);
+	assert_next(&f, 1, &b);
+	gpu_a = a.gpus[0];
+	gpu_b = b.gpus[0];
+	assert_int_not_equal(gpu_a, gpu_b);
+	sched_done(f.s, &a);
+	sched_done(f.s, &b);
+	ready(&f, 2, 1, B, 0);
+	ready(&f, 3, 1, A, 0);
+	assert_next(&f, 2, &next);
+	assert_int_equal(next.gpu_count, 1);
+	assert_int_equal(next.gpus[0], gpu_b);
+	sched_done(f.s, &next);
+	assert_next(&f, 3, &next);
+	assert_int_equal(next.gpus[0], gpu_a);
+	sched_done(f.s, &next);
+	end(&f);
+}
+
+/* A GPU that another task has had since is warm no more. */
+static void
+another_task_cools_it(void **state)
+{
+	struct fixture f;
+	struct slot slot;
+
+	(void)state;
+	begin(&f, 8, 1);
+	ready(&f, 0, 1, A, 0);
+	assert_next(&f, 0, &slot);
+	sched_done(f.s, &slot);
+	ready(&f, 1, 1, 0, 0);
+	assert_next(&f, 1, &slot);
+	sched_done(f.s, &slot);
+	ready(&f, 2, 1, B, 0);
+	ready(&f, 3, 1, A, 0);
+	assert_next(&f, 2, &slot);
+	sched_done(f.s, &slot);
+	end(&f);
+}
+
+/* The head yields a bounded number of times. */
+static void
+nobody_starves(void **state)
+{
+	struct fixture f;
+	struct slot slot;
+	uint32_t id = 0;
+	int before = 0;
+
+	(void)state;
+	begin(&f, 1, 0);
+	ready(&f, 0, 0, A, 0);
+	assert_next(&f, 0, &slot);
+	sched_done(f.s, &slot);
+	ready(&f, 1, 0, B, 0);
+	for (uint32_t i = 2; i < 102; i++)
+		ready(&f, i, 0, A, 0);
+	for (; id != 1; before++) {
+		assert_int_equal(sched_next(f.s, &id, &slot), 1);
+		sched_done(f.s, &slot);
+	}
+	assert_in_range(before, 2, 20);
+	end(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(equal_ones_follow_each_other),
+		cmocka_unit_test(priority_counts_for_more),
+		cmocka_unit_test(a_gpu_goes_on),
+		cmocka_unit_test(another_task_cools_it),
+		cmocka_unit_test(nobody_starves),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
