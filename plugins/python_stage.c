@@ -83,11 +83,14 @@ python_stage_fingerprint(const af2_host *host, af2_task *task, const char *scrip
 		return host->fail(task, AF2_CLASS_PERMANENT,
 				  "the path of '%s' is too long", script);
 	host->run_program(task, &program, &how);
-	/* Missing libraries show here first: the class that setup would give. */
-	if (!how.spawn_errno && how.status > 0)
+	/* Missing libraries show here first: the class that setup would give. The last
+	 * line of a traceback says what is wrong. */
+	if (!how.spawn_errno && how.status > 0) {
+		const char *last = strrchr(how.stderr_tail, '\n');
 		return host->fail(task, AF2_CLASS_UNAVAILABLE,
 				  "'%s' cannot be used by '%s': %s", script, argv[0],
-				  how.stderr_tail);
+				  last ? last + 1 : how.stderr_tail);
+	}
 	af2_outcome outcome = host->check_exit(task, &how, "python");
 	if (outcome)
 		return outcome;

@@ -36,15 +36,15 @@ layout() {
 }
 
 @test "the workflow is sound, and drawn by dot without a word" {
-    expect 0 alphafold2 check "$DATA/mono.fasta" --until hhsearch bfd small_bfd mgnify
-    expect 0 alphafold2 check "$DATA/pair.fasta" -p model_preset=multimer --until hmmsearch uniprot
+    expect 0 alphafold2 check "$DATA/mono.fasta" --until hhsearch,bfd,small_bfd,mgnify
+    expect 0 alphafold2 check "$DATA/pair.fasta" -p model_preset=multimer --until hmmsearch,uniprot
     dot -Tsvg "$AF2_SRCDIR/workflows/alphafold2.dot" -o drawn.svg 2>said
     [ ! -s said ]
     grep -q relax_best drawn.svg
 }
 
 @test "a monomer's alignments lie in msas, a complex's by chain; equal chains are searched once" {
-    until=(--until hhsearch hmmsearch bfd small_bfd mgnify uniprot)
+    until=(--until hhsearch,hmmsearch,bfd,small_bfd,mgnify,uniprot)
     expect 0 alphafold2 run "$DATA/mono.fasta,$DATA/second.fasta" "${until[@]}" --run-dir m
     for t in mono second; do
         for f in uniref90_hits.sto mgnify_hits.sto small_bfd_hits.sto pdb_hits.hhr; do
@@ -100,7 +100,7 @@ layout() {
 @test "AlphaFold2's network: every file of a complex, two predictions of one model" {
     need_alphafold
     expect 0 alphafold2 run "$DATA/pair.fasta" -p model_preset=multimer -p models=1 \
-        -p num_multimer_predictions_per_model=2 -p use_templates=no --run-dir x
+        -p num_multimer_predictions_per_model=2 --run-dir x
     layout x/results/pair 80 multimer best model_1_multimer_v3_pred_0 \
         model_1_multimer_v3_pred_1
     ! cmp -s x/results/pair/unrelaxed_model_1_multimer_v3_pred_{0,1}.pdb

@@ -11,6 +11,9 @@ import os
 import random
 import sys
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "plugins"))
+import features_data  # noqa: E402
+
 FIRST = "MKVLAERTGHSDWYNPQICFMKELVRTAGH"
 SECOND = "GSHMAETRKLDVWQYIPNCF"
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -55,12 +58,13 @@ def main(demo, data):
                 records("tr|A0A%05d|A0A_%s", rng))
     write_hhsuite(os.path.join(data, BFD), records("B%05d_%s", rng))
     write_hhsuite(os.path.join(data, "uniref30/UniRef30_2021_03"), records("U%05d_%s", rng))
-    write_hhsuite(os.path.join(data, "pdb70/pdb70"),
-                  ((name[:4] + "_A", s) for name, s in records("%04d_%s", rng)))
+    known = [(name[:4], s) for name, s in records("%04d_%s", rng)]
+    write_hhsuite(os.path.join(data, "pdb70/pdb70"), ((name + "_A", s) for name, s in known))
     write_fasta(os.path.join(data, "pdb_seqres/pdb_seqres.txt"),
-                ((name[:4] + "_A mol:protein length:%d" % len(s), s)
-                 for name, s in records("%04d_%s", rng)))
-    os.makedirs(os.path.join(data, "pdb_mmcif/mmcif_files"), exist_ok=True)
+                ((name + "_A mol:protein length:%d" % len(s), s) for name, s in known))
+    for name, sequence in known:
+        features_data.write_mmcif(os.path.join(data, "pdb_mmcif/mmcif_files"), name,
+                                  {"A": sequence})
     with open(os.path.join(data, "pdb_mmcif/obsolete.dat"), "w", encoding="ascii"):
         pass
     write_fasta(os.path.join(data, "mono.fasta"), [("first", FIRST)])
