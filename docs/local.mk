@@ -5,6 +5,7 @@ dist_man1_MANS += \
 
 #: docs/*.md
 dist_doc_DATA += \
+	docs/alphafold2.md \
 	docs/benchmarks.md \
 	docs/design.md \
 	docs/durability.md \
