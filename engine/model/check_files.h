@@ -10,7 +10,6 @@
 /* Check the value (in plugin form, not "") of a parameter of `node`. -1 with the error
  * set. */
 int check_value(const struct workflow *w, const struct wf_node *node,
-                const struct stage_param *def,
-		const char *value, struct error *e);
+                const struct stage_param *def, const char *value, struct error *e);
 
 #endif

@@ -3,7 +3,7 @@
  *
  *     wrap   apptainer exec --nv af2.sif
  *     argv   jackhmmer --cpu 4 q.fasta
- *     ->     apptainer exec --bind /store:/store:ro,/tmp/x:/tmp/x --nv af2.sif jackhmmer --cpu 4 q.fasta
+ *     ->     apptainer exec --bind /store:/store:ro,/w:/w --nv af2.sif jackhmmer --cpu 4 q.fasta
  *
  * What a task reads and writes must be there under the same paths: its binds. apptainer and
  * singularity get them as one --bind behind the word exec or run. Any other wrapper has a place for

@@ -225,6 +225,33 @@ test_rebind_of_warm_host(void **state)
 	says(b, "cannot bind to cores '9999': Invalid argument");
 }
 
+/* Of two hosts that fit, the older one if it had a task of the same affinity. */
+static void
+test_affinity(void **state)
+{
+	struct bench *b = *state;
+	int first, second;
+
+	probe(b, "slot", "");
+	b->spec.affinity = 7;
+	assert_int_equal(bench_run(b), AF2_OK);
+	first = b->pid;
+	probe(b, "slot", "");
+	b->spec.affinity = 9;
+	b->spec.fresh = 1;
+	assert_int_equal(bench_run(b), AF2_OK);
+	second = b->pid;
+	assert_int_not_equal(first, second);
+	probe(b, "slot", "");
+	b->spec.affinity = 7;
+	assert_int_equal(bench_run(b), AF2_OK);
+	assert_int_equal(b->pid, first);
+	probe(b, "slot", "");
+	b->spec.affinity = 9;
+	assert_int_equal(bench_run(b), AF2_OK);
+	assert_int_equal(b->pid, second);
+}
+
 static void
 test_warm_hosts(void **state)
 {
@@ -484,6 +511,7 @@ main(void)
 		T(test_inputs_and_params),
 		T(test_slot),
 		T(test_rebind_of_warm_host),
+		T(test_affinity),
 		T(test_warm_hosts),
 		T(test_fixed_pool_restarts),
 		T(test_skip_and_retry),
