@@ -9,14 +9,18 @@ import json
 import os
 import time
 
+import alphafold_batches
 import alphafold_config
 import alphafold_programs
 import alphafold_versions
 from af2flow_worker import Failure
 
+# Rows that AlphaFold2 crops the MSA of a complex to.
+DEEPEST = 2048
+
 
 def read_program(path):
-    """(configuration, shapes) of an element."""
+    """(configuration, shapes, padded length) of an element."""
     import jax
 
     def shapes(value):
@@ -29,11 +33,11 @@ def read_program(path):
             element = json.load(file)
         chosen = alphafold_config.Options(**element["options"])
         batch = shapes(element["shapes"])
-        model = element["model"]
+        model, length = element["model"], int(element["length"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise Failure("permanent", "cannot read the program '%s': %r"
                       % (path, error)) from None
-    return alphafold_config.model_config(model, chosen), batch
+    return alphafold_config.model_config(model, chosen), batch, length
 
 
 def demand_device(wanted):
@@ -46,6 +50,19 @@ def demand_device(wanted):
         raise Failure("unavailable", "this is to be compiled for a %s, but JAX has a %s "
                       "here: give the node a GPU (gpus=1), or set device=%s"
                       % (wanted, there, there))
+
+
+def compile_samplers(cfg, length):
+    """Compile what samples a complex's MSA before each pass, for the depths that
+    AlphaFold2's features can have; there is none for a monomer."""
+    import jax
+    sampler = alphafold_batches.make_sampler(cfg)
+    for rows in {alphafold_config.msa_rows(cfg, depth) for depth in (1, DEEPEST)} \
+            if sampler else ():
+        sizes = {"L": length, "M": rows}
+        shapes = {name: jax.ShapeDtypeStruct([sizes[axis] for axis in axes], kind)
+                  for name, (kind, axes) in alphafold_config.MULTIMER_MSA.items()}
+        sampler.lower(shapes, alphafold_config.key_shape()).compile()
 
 
 def compile_into(cfg, batch, folder):
@@ -65,10 +82,11 @@ def compile_into(cfg, batch, folder):
 def compile_program(request):
     """Answer the request of the stage."""
     demand_device(request.args.get("device") or "auto")
-    cfg, batch = read_program(request.text("program"))
+    cfg, batch, length = read_program(request.text("program"))
     folder = request.text("output")
     start = time.monotonic()
     program = compile_into(cfg, batch, folder)
+    compile_samplers(cfg, length)
     names = alphafold_programs.entries(folder)
     request.values["digest"] = program.digest
     request.measures.update(

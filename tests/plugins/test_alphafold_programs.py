@@ -4,6 +4,7 @@ a compiled one is found again in another folder, by another process, for another
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,9 @@ sys.path.insert(0, PYTHON)
 os.environ["JAX_PLATFORMS"] = "cpu"
 
 import jax  # noqa: E402
+import numpy  # noqa: E402
+import alphafold_batches  # noqa: E402
+import alphafold_config as config  # noqa: E402
 import alphafold_programs as programs  # noqa: E402
 import compile_alphafold  # noqa: E402
 import programs_alphafold  # noqa: E402
@@ -72,13 +76,13 @@ class Folder(unittest.TestCase):
         return self.path(name)
 
     def model(self, name, **more):
-        return self.write(name, json.dumps({"name": name + "_pred_0", "model": name,
-                                            "num_ensemble": 1, **more}))
+        return self.write(name, json.dumps({"name": name + "_pred_0", "model": name, **more}))
 
-    def ask(self, models, output, **args):
+    def ask(self, models, output, ensemble=1, **args):
         """The elements {file: bytes} of the stage `programs`."""
-        request = Request({"args": {"models": [self.model(m) for m in models],
-                                    "output": self.make(output), **args}})
+        request = Request({"args": {
+            "models": [self.model(m, num_ensemble=ensemble) for m in models],
+            "output": self.make(output), **args}})
         programs_alphafold.programs(request)
         found = {}
         for name in os.listdir(self.path(output)):
@@ -154,6 +158,24 @@ class Elements(Folder):
         longer = self.ask(["model_3"], "longer", length="17", bucket="16", **SMALL)
         self.assertNotEqual(list(longer), list(first))
 
+    def test_ensemble(self):
+        """The model's, unless the task says another."""
+        one = self.ask(["model_3"], "one", length="8", **SMALL)
+        two = self.ask(["model_3"], "two", 2, length="8", **SMALL)
+        (text,) = two.values()
+        self.assertEqual(json.loads(text)["shapes"]["msa_feat"], ["float32", 2, 8, 8, 49])
+        self.assertNotEqual(list(two), list(one))
+        self.assertEqual(
+            self.ask(["model_3"], "own", 2, length="8", num_ensemble="1", **SMALL), one)
+
+    def test_length_of_features(self):
+        """As the stage features writes them; a complex's, where the MSA's depth matters."""
+        with open(self.path("features.pkl"), "wb") as file:
+            pickle.dump(config.toy_features(8), file)
+        args = {"features": self.path("features.pkl")}
+        self.assertEqual(programs_alphafold.target_sizes(args), (8, 1))
+        self.assertEqual(programs_alphafold.target_sizes({"length": "9"}), (9, None))
+
     def test_digest_in_another_process(self):
         name, = self.ask(["model_3"], "one", length="8", **SMALL)
         self.assertEqual(child("model_4", 8)["digest"][:16] + ".json", name)
@@ -212,6 +234,23 @@ class Compiled(Folder):
             counts = child("model_4", 8, self.path("moved"), cores)
             self.assertEqual((counts["compiled"], counts["hits"]), (0, 1), counts)
             self.assertEqual(counts["atoms"], [8, 37, 3])
+
+    def test_sampler(self):
+        """What samples a complex's MSA, found again for arrays of a small and a deep one."""
+        cfg = config.model_config("model_1_multimer_v3", config.options(SMALL))
+        programs.enable_cache(self.make("cache"))
+        compile_alphafold.compile_samplers(cfg, 8)
+        self.assertEqual(sum("sample" in name for name in os.listdir(self.path("cache"))), 2)
+        for depth in (9, 2048):
+            jax.clear_caches()
+            sizes = {"L": 8, "M": config.msa_rows(cfg, depth)}
+            arrays = {name: numpy.zeros([sizes[axis] for axis in axes], kind)
+                      for name, (kind, axes) in config.MULTIMER_MSA.items()}
+            key = jax.random.PRNGKey(0)
+            before = programs.meter().read()
+            alphafold_batches.make_sampler(cfg)(arrays, key)
+            counts = programs.meter().since(before)
+            self.assertEqual((counts.compiled, counts.hits), (0, 1), depth)
 
     def test_broken_program(self):
         for text in ("", "[]", '{"model": "model_1"}',
