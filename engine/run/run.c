@@ -32,6 +32,9 @@ open_records(struct run *r, struct error *e)
 	} else if (!r->first_time) {
 		r->has_dir = rundir_open_read(&r->dir, path, e) == 0;
 	}
+	char *tasks = path_join(path, "tasks"); /* the look-up makes links there */
+	r->had_tasks = fs_has_entries(tasks);
+	free(tasks);
 	if (rc == 0 && (r->write || access(store, F_OK) == 0)) {
 		r->store = store_open(store, e);
 		rc = r->store ? 0 : -1;

@@ -11,15 +11,11 @@
 
 #define LEFTOVER_WAIT 60 /* seconds for what an engine that died has left to end */
 
-/* Has the journal been emptied: tasks ran, and it knows of none? */
+/* Has the journal been emptied: tasks had run, and it knows of none? */
 static int
 history_is_lost(const struct run *r)
 {
-	char *tasks = path_join(r->dir.path, "tasks");
-	int lost = !r->history->runs && fs_has_entries(tasks);
-
-	free(tasks);
-	return lost;
+	return !r->history->runs && r->had_tasks;
 }
 
 static void

@@ -310,3 +310,23 @@ half_done() {
     is_well "another boot"
     [[ $stderr == *"content of output 'o' has changed"* ]]
 }
+
+@test "a new run that finds a part of its results in the store complains of nothing" {
+    workflow n <<'DOT'
+digraph n {
+  graph [word="one"]
+  node [plugin=command, stdout=o, outputs="o:text"]
+  a [argv="echo a"]
+  b [argv="echo ${word}"]
+}
+DOT
+    expect 0 af2flow run n.dot --run-dir r --store s
+    run --separate-stderr af2flow run n.dot --run-dir r2 --store s -p word=two
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+    [[ $output == *"2 done (1 of them stood already)"* ]]
+    # of a run that knows of nothing, though its tasks have left something, it is told
+    rm r2/journal
+    run --separate-stderr af2flow run n.dot --run-dir r2 --store s -p word=three
+    [[ $stderr == *"/journal' is damaged: what it told is lost"* ]]
+}
