@@ -114,7 +114,8 @@ keeps_the_global_index(void **state)
 	harness_param(h, "num_multimer_predictions_per_model", "3");
 	harness_param(h, "random_seed", "1");
 	assert_ok(h);
-	assert_int_equal(harness_number(h, "models"), 9);
+	assert_int_equal(harness_measure(h, "models"), 9);
+	assert_null(harness_value(h, "models"));
 	assert_string_equal(harness_element(h, "models", 0),
 			    "model_2_multimer_v3_pred_0");
 	json_t *last = element("model_5_multimer_v3_pred_2");

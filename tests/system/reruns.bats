@@ -407,3 +407,19 @@ DOT
     mv r moved
     RUN=moved runs ""
 }
+
+@test "a new run that finds a part of its results in the store says nothing of damage" {
+    workflow part <<'DOT'
+digraph part {
+  graph [more=no]
+  node [plugin=command, outputs="o:text", stdout=o]
+  a [argv="echo 1"]
+  b [argv="cat ${in.o}", inputs="o:text", outputs="p:text", stdout=p, when="${more}"]
+  a -> b
+}
+DOT
+    expect 0 af2flow run part.dot --store s --run-dir r1
+    expect 0 af2flow run part.dot --store s --run-dir r2 -p more=yes
+    said "b: done"
+    not_said "damaged"
+}
