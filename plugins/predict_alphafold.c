@@ -24,9 +24,9 @@
 
 /* A prediction's names. */
 struct chosen {
-	char model[64];        /* "model_3_ptm"; empty: the element says it */
-	char name[NAME_SIZE];   /* "model_3_ptm_pred_0" */
-	char seed[32];          /* AlphaFold2's seed of the model; empty: as above */
+	char model[64];       /* "model_3_ptm"; empty: the element says it */
+	char name[NAME_SIZE]; /* "model_3_ptm_pred_0" */
+	char seed[32];        /* AlphaFold2's seed of the model; empty: as above */
 };
 
 static af2_outcome

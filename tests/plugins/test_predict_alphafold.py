@@ -405,29 +405,7 @@ class Caches(Case):
         self.assertEqual(programs.entries(empty), [])
 
 
-class Words(unittest.TestCase):
-    def test_lengths(self):
-        for bucket, want in (("", 70), ("0", 70), ("64", 128), ("35", 70),
-                             ("64 96 256", 96), ("256,64", 256), ("16 32", 70)):
-            self.assertEqual(config.padded_length(70, bucket), want, bucket)
-        for bucket in ("x", "-4", "64 x"):
-            with self.assertRaises(Failure):
-                config.padded_length(70, bucket)
-
-    def test_options(self):
-        self.assertEqual(config.options({}), config.STOCK)
-        self.assertEqual(config.options({"num_recycle": "0"}).num_recycle, 0)
-        cfg = config.model_config("model_1")
-        self.assertEqual(cfg.model.num_recycle, 3)
-        self.assertFalse(cfg.model.global_config.bfloat16)
-        cfg = config.model_config("model_1_multimer_v3", config.options({"max_msa": "9"}))
-        self.assertEqual(cfg.model.embeddings_and_evoformer.num_msa, 9)
-        self.assertTrue(cfg.model.global_config.bfloat16)
-        for model, args, text in (("model_9", {}, "no such model"),
-                                  ("model_3", {"max_msa": "4"}, "'max_msa' must be over")):
-            with self.assertRaisesRegex(Failure, text):
-                config.model_config(model, config.options(args))
-
+class Requests(unittest.TestCase):
     def element(self, **more):
         element = {"name": "model_3_pred_0", "model": "model_3", "random_seed": 7,
                    "params": {"file": "params_model_3.npz"}, **more}

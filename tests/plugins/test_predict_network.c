@@ -75,8 +75,7 @@ static void
 assert_asked(struct harness *h, const char *name, const char *value)
 {
 	char want[512];
-	const char *text =
-		harness_read(h, harness_output(h, "unrelaxed", NULL), NULL);
+	const char *text = harness_read(h, harness_output(h, "unrelaxed", NULL), NULL);
 
 	snprintf(want, sizeof(want), "\"%s\": \"%s\"", name, value);
 	if (!strstr(text, want))
@@ -119,8 +118,8 @@ takes_an_element(void **state)
 	assert_asked(h, "element", element);
 	assert_asked(h, "seed", "");
 	assert_asked(h, "num_recycle", "");
-	assert_non_null(strstr(harness_read(h, harness_output(h, "scores", NULL), NULL),
-			       both));
+	assert_non_null(
+		strstr(harness_read(h, harness_output(h, "scores", NULL), NULL), both));
 	assert_string_equal(harness_value(h, "XLA_PYTHON_CLIENT_PREALLOCATE"), "false");
 	assert_string_equal(harness_value(h, "TF_FORCE_UNIFIED_MEMORY"), "unset");
 	harness_close(h);
