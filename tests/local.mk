@@ -183,6 +183,7 @@ fuzz_tests = \
 
 #: tests/system/*.bats
 system_tests = \
+	tests/system/affinity.bats \
 	tests/system/alphafold.bats \
 	tests/system/alphafold_env.bats \
 	tests/system/asking.bats \
