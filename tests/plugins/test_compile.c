@@ -3,11 +3,11 @@
  * Stage plugin compile, with the Python of $AF2_ALPHAFOLD_PYTHON where it compiles. That
  * its folder is of use is tested in test_alphafold_programs.py.
  */
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,12 +48,12 @@ make_program(const char *python)
 	harness_param(h, "python", python);
 	harness_param(h, "max_msa", "8");
 	harness_param(h, "max_extra_msa", "8");
-	harness_input(h, "models", harness_file(h, "m.json", "{\"model\": \"model_3\"}"));
+	harness_input(h, "models",
+		      harness_file(h, "m.json", "{\"model\": \"model_3\"}"));
 	harness_input(h, "sequence", harness_file(h, "q.fasta", ">query\nACDEFGHI\n"));
 	assert_ok(h);
 	const char *name = harness_element(h, "programs", 0);
-	char *text = strdup(
-		harness_read(h, harness_output(h, "programs", name), NULL));
+	char *text = strdup(harness_read(h, harness_output(h, "programs", name), NULL));
 	harness_close(h);
 	return text;
 }

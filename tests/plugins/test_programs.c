@@ -60,8 +60,7 @@ lists_programs(void **state)
 	assert_int_equal(strlen(name), 16);
 	assert_int_equal(strspn(name, "0123456789abcdef"), 16);
 	assert_null(harness_element(h, "programs", 1));
-	const char *text =
-		harness_read(h, harness_output(h, "programs", name), NULL);
+	const char *text = harness_read(h, harness_output(h, "programs", name), NULL);
 	assert_non_null(strstr(text, harness_path(h, "\"digest\": \"%s", name)));
 	assert_non_null(strstr(text, "\"length\": 16"));
 	assert_true(harness_measure(h, "programs") == 1);
