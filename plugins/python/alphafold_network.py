@@ -124,7 +124,7 @@ class Network:
             check_params(params, cfg, self._file[0])
             raise
         if program.counts is None:
-            self.compiled += program.compile().compiled
+            self.compiled += bool(program.compile().compiled)
         return program
 
     def target(self, cfg, raw, seed, bucket):
