@@ -35,7 +35,7 @@ MULTIMER = {
     "template_all_atom_positions": ("f", ("T", "L", 37, 3)),
     "asym_id": ("f", ("L",)), "sym_id": ("f", ("L",)), "entity_id": ("f", ("L",)),
     "deletion_matrix": ("f", ("N", "L")), "deletion_mean": ("f", ("L",)),
-    "all_atom_mask": ("f", ("L", 37)), "all_atom_positions": ("f", ("L", 37, 3)),
+    "all_atom_mask": ("i", ("L", 37)), "all_atom_positions": ("f", ("L", 37, 3)),
     "assembly_num_chains": ("i", ()), "entity_mask": ("i", ("L",)),
     "num_templates": ("i", ()), "cluster_bias_mask": ("f", ("N",)),
     "bert_mask": ("f", ("N", "L")), "seq_mask": ("f", ("L",)), "msa_mask": ("f", ("N", "L")),
