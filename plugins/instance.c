@@ -210,10 +210,12 @@ write_all(af2_task *task, const struct fasta *fasta, struct chain *chains,
 	if (write_query(query, fasta, chains, unique, fault) != 0 ||
 	    write_map(map, fasta, chains, fault) != 0)
 		return -1;
-	host->value_number(task, "chains", (double)fasta->count);
-	host->value_number(task, "unique_chains", (double)unique);
-	host->value_number(task, "residues", (double)residues);
-	host->value_number(task, "uncommon_letters", (double)uncommon);
+	/* No values: they would enter the keys of all searches, and a chain would be searched
+	 * again for each partner that it stands beside. */
+	host->measure(task, "chains", (double)fasta->count);
+	host->measure(task, "unique_chains", (double)unique);
+	host->measure(task, "residues", (double)residues);
+	host->measure(task, "uncommon_letters", (double)uncommon);
 	return 0;
 }
 
@@ -290,7 +292,7 @@ static const af2_plugin plugin = {
 	.id = "instance",
 	.name = "Protein sequences",
 	.version = "1.0.0",
-	.result_version = 1,
+	.result_version = 2,
 	.license = "Apache-2.0",
 	.summary = "checks a FASTA file and splits it into unique chains",
 	.param_size = sizeof(af2_param),
