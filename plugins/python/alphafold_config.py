@@ -18,6 +18,7 @@ itself runs monomers in bfloat16 and hands on float16.
 """
 
 import collections
+import copy
 import functools
 import inspect
 import json
@@ -163,11 +164,17 @@ def samples_outside(cfg):
     return msa_sampling
 
 
-def network(cfg):
-    """The jitted function (params, key, batch) -> result of a configuration."""
+def _runner(cfg):
+    """The installed code's runner of a configuration; of a copy, for it writes into it,
+    and then the text of the configuration would be another."""
     from alphafold.model import model
     numerics()
-    return model.RunModel(cfg).apply
+    return model.RunModel(copy.deepcopy(cfg))
+
+
+def network(cfg):
+    """The jitted function (params, key, batch) -> result of a configuration."""
+    return _runner(cfg).apply
 
 
 def msa_rows(cfg, depth):
@@ -268,7 +275,5 @@ def key_shape():
 def param_shapes(cfg):
     """Shapes of the network's parameters {scope: {name: shape}}; nothing is compiled."""
     import jax
-    from alphafold.model import model
-    numerics()
     # They depend on no length.
-    return jax.eval_shape(model.RunModel(cfg).init, key_shape(), batch_shapes(cfg, 16))
+    return jax.eval_shape(_runner(cfg).init, key_shape(), batch_shapes(cfg, 16))

@@ -48,6 +48,12 @@ class Config(unittest.TestCase):
         self.assertNotEqual(text("model_3"), text("model_3_ptm"))
         self.assertNotEqual(text("model_3"), text("model_3", num_ensemble="2"))
 
+    def test_a_network_leaves_its_configuration(self):
+        cfg = config.model_config("model_3")
+        before = config.config_text(cfg)
+        config.network(cfg)
+        self.assertEqual(config.config_text(cfg), before)
+
     def test_shapes_are_those_of_features(self):
         small = config.options({"max_msa": "8", "max_extra_msa": "16", "num_ensemble": "2"})
         cfg = config.model_config("model_1", small)
