@@ -96,12 +96,12 @@ class Grouping:
         return self._alike[model, chosen]
 
     def element(self, model, chosen, length, rows):
-        """The program of one model at a padded length."""
+        """The program of one model at a padded length; None if it is not known yet, since
+        it depends on the depth of an MSA that nobody has made."""
         names = self.alike(model, chosen)
         cfg = alphafold_config.model_config(names[0], chosen)
         if rows is None and depends_on_rows(cfg):
-            raise Failure("permanent", "the program of '%s' depends on the depth of the MSA: "
-                          "join 'features'" % model)
+            return None
         batch = alphafold_config.batch_shapes(cfg, length, rows or 1)
         return {"digest": self.programs.program(cfg, batch).digest, "model": names[0],
                 "models": names, "length": length, "options": chosen._asdict(),
@@ -146,9 +146,12 @@ def programs(request):
         raise Failure("permanent", "there are no models")
     residues, rows = target_sizes(request.args)
     length = alphafold_config.padded_length(residues, request.args.get("bucket", ""))
-    groups = group(
-        GROUPING.element(model, options(request.args, ensemble), length, rows)
-        for model, ensemble in models)
+    found = {model: GROUPING.element(model, options(request.args, ensemble), length, rows)
+             for model, ensemble in models}
+    for model in sorted(name for name, element in found.items() if not element):
+        request.log("'%s' is not compiled beforehand: its program depends on the depth of the "
+                    "MSA; 'features' would tell it, later" % model)
+    groups = group(element for element in found.values() if element)
     write(groups, request.text("output"))
     request.measures["programs"] = len(groups)
     wanted = {model for model, _ in models}

@@ -199,13 +199,13 @@ class Elements(Folder):
             programs_alphafold.programs(Request({"args": {"models": [], "length": "9"}}))
 
     def test_network_that_samples(self):
-        """Where it samples the MSA itself, its depth must be known."""
+        """Where it samples the MSA itself, and its depth is not known, predict compiles."""
         request = Request({"args": {
             "models": [self.model("model_1_multimer_v3")], "length": "9",
-            "num_ensemble": "2", "output": self.folder}})
-        with self.assertRaises(Failure) as caught:
-            programs_alphafold.programs(request)
-        self.assertIn("join 'features'", str(caught.exception))
+            "num_ensemble": "2", "output": self.make("none")}})
+        programs_alphafold.programs(request)
+        self.assertEqual(os.listdir(os.path.join(self.folder, "none")), [])
+        self.assertIn("not compiled beforehand", request.lines[0])
 
 
 class Compiled(Folder):
