@@ -4,8 +4,8 @@
  *
  * link() is atomic everywhere, NFS included, and never replaces. Its answer may be lost
  * on the way, so what counts is whose file stands there afterwards. Nobody removes a
- * lease that is not its own, but for one left by an engine that is gone or silent, and
- * only by who has taken the lock over (levels.c).
+ * lease that is not its own, but for one left by an engine that is gone or silent: those
+ * that stand beside its own, or the last one where all levels are left (levels.c).
  */
 #include "record/lease.h"
 

@@ -8,6 +8,8 @@
  * is given to one only. Whoever has taken a level looks at the others once more; if
  * somebody holds one who is not silent, both would go on, and it is given back. A
  * silent engine that wakes up works twice: that is harmless, and costs only the work.
+ * Where silent ones hold every level, what the last of them left is removed, if it can
+ * be, and that level is tried once more: nobody has to do that by hand.
  */
 #include "record/levels.h"
 
@@ -63,34 +65,49 @@ pass_over(const struct level_ops *ops, void *arg, const struct engine_note seen[
 	}
 }
 
+enum { LEVEL_SILENT = -3 };
+
+/* One level. LEVEL_SILENT: held by *by, who is. */
+static int
+take_level(const struct level_ops *ops, void *arg, int level, struct engine_watch *w,
+	   double now, struct engine_note *by)
+{
+	struct engine_note seen[LEVELS] = {0};
+	int rc = ops->take(arg, level);
+
+	if (rc < 0)
+		return LEVEL_NONE;
+	if (rc > 0 && held_but(ops, arg, level, w, now, seen, by)) {
+		ops->drop(arg, level);
+		return LEVEL_HELD;
+	}
+	if (rc > 0) {
+		pass_over(ops, arg, seen, by);
+		return level;
+	}
+	/* Given back in this moment? Whoever asks again will see. */
+	if (ops->look(arg, level, by) != 1) {
+		memset(by, 0, sizeof *by);
+		return LEVEL_HELD;
+	}
+	return is_silent(w, by, now) ? LEVEL_SILENT : LEVEL_HELD;
+}
+
 int
 levels_take(const struct level_ops *ops, void *arg, struct engine_watch *w, double now,
 	    struct engine_note *by)
 {
-	struct engine_note seen[LEVELS] = {0};
+	int rc = LEVEL_SILENT;
 
 	memset(by, 0, sizeof *by);
-	for (int level = 0; level < LEVELS; level++) {
-		int rc = ops->take(arg, level);
-
-		if (rc < 0)
-			return LEVEL_NONE;
-		if (rc > 0 && held_but(ops, arg, level, w, now, seen, by)) {
-			ops->drop(arg, level);
-			return LEVEL_HELD;
-		}
-		if (rc > 0) {
-			pass_over(ops, arg, seen, by);
-			return level;
-		}
-		/* Given back in this moment? Whoever asks again will see. */
-		if (ops->look(arg, level, by) != 1) {
-			memset(by, 0, sizeof *by);
-			return LEVEL_HELD;
-		}
-		if (!is_silent(w, by, now))
-			return LEVEL_HELD;
+	for (int level = 0; level < LEVELS && rc == LEVEL_SILENT; level++)
+		rc = take_level(ops, arg, level, w, now, by);
+	if (rc == LEVEL_SILENT && ops->clear) {
+		ops->clear(arg, LEVELS - 1, by);
+		rc = take_level(ops, arg, LEVELS - 1, w, now, by);
 	}
+	if (rc != LEVEL_SILENT)
+		return rc;
 	errno = 0;
 	return LEVEL_NONE;
 }

@@ -23,7 +23,7 @@ struct level_ops {
 };
 
 /* From 0: the level that is ours now. LEVEL_HELD: by another, *by. LEVEL_NONE: nobody
- * can be kept out, errno says why, or all levels are held by silent ones (errno 0).
+ * can be kept out, errno says why, or silent ones hold all levels for good (errno 0).
  * Where one was passed over because it is silent, *by is such a one; else its name is
  * "". */
 enum { LEVEL_HELD = -1, LEVEL_NONE = -2 };

@@ -228,6 +228,19 @@ wait_for_lease(struct rundir *d, struct lease *l, double patience, struct engine
 	return level;
 }
 
+/* Why there is none: 1: there can be no leases here, or -1 with the error set. */
+static int
+no_lease(const char *path, int err, struct error *e)
+{
+	errno = err;
+	if (err == EPERM || err == EOPNOTSUPP || err == ENOSYS)
+		return 1;
+	if (err)
+		return error_set(e, "cannot make '%s-0':", path);
+	return error_set(e, "cannot remove '%s-%d', which an engine that is gone has left",
+			 path, LEVELS - 1);
+}
+
 /* 0, 1: there can be no leases here, or -1 with the error set. */
 static int
 take_lease(struct rundir *d, const struct engine_id *self, double patience,
@@ -252,10 +265,7 @@ take_lease(struct rundir *d, const struct engine_id *self, double patience,
 	} else if (level == LEVEL_HELD) {
 		in_use(d, &by, e);
 	} else if (fd >= 0) {
-		errno = err;
-		rc = err == EPERM || err == EOPNOTSUPP || err == ENOSYS
-			     ? 1
-			     : error_set(e, "cannot make '%s-0':", path);
+		rc = no_lease(path, err, e);
 	}
 	if (level < 0 && fd >= 0)
 		close(fd);

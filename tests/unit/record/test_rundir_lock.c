@@ -293,6 +293,55 @@ one_of_many_takes_over(void **state)
 	free(lease);
 }
 
+/* As engines elsewhere, or here before they died, would leave them: at every level. */
+static void
+leases_at_all_levels(const char *folder, const struct engine_id *of)
+{
+	for (int level = 0; level < 4; level++) {
+		char *name = xasprintf("lock-%d", level), *lease = run_file(folder, name);
+		struct engine_id id = *of;
+		char *text;
+
+		snprintf(id.name, sizeof id.name, "%s-%08d", id.host, level);
+		text = engine_note_text(&id);
+		write_text(lease, text);
+		free(text);
+		free(lease);
+		free(name);
+	}
+}
+
+/* Nobody ever has to remove a lock by hand. */
+static void
+stale_leases_at_all_levels(void **state)
+{
+	char *path = run_file(*state, ""), *said = path_join(*state, "said");
+	struct engine_id id = {.host = "elsewhere", .pid = 7, .start = 1,
+			       .boot = "another"};
+	struct rundir d = open_run(*state, LOCKS_LEASE), other;
+	struct error e;
+	int saved;
+
+	rundir_close(&d);
+	for (int i = 0; i < 2; i++) {
+		leases_at_all_levels(*state, &id);
+		saved = catch_stderr(said);
+		assert_int_equal(try_run(*state, LOCKS_LEASE, i ? LONG : 0.3, &d, &e),
+				 0);
+		free(caught_stderr(said, saved));
+		assert_int_equal(try_run(*state, LOCKS_LEASE, LONG, &other, &e), -1);
+		assert_non_null(strstr(e.text, "is in use by pid"));
+		assert_int_equal(rundir_beat(&d, &e), 0);
+		rundir_close(&d);
+		assert_int_equal(count_entries(path), 1);
+		/* Next: those of dead ones of this machine, who need not be waited for. */
+		engine_self(&id);
+		id.start++;
+	}
+	free(said);
+	free(path);
+}
+
 /* Notes that waiting engines left when they were killed are removed, others not. */
 static void
 dead_notes_are_swept(void **state)
@@ -395,6 +444,7 @@ main(void)
 		TEST(a_silent_one_is_passed_over),
 		TEST(a_living_one_is_told),
 		TEST(one_of_many_takes_over),
+		TEST(stale_leases_at_all_levels),
 		TEST(dead_notes_are_swept),
 		TEST(odd_files_are_passed_over),
 		TEST(who_was_passed_over_learns_it),
