@@ -149,6 +149,7 @@ run_ended(void *arg, const struct exec_result *x)
 	} else if (x->cls == AF2_CLASS_SPAWN && run_crowded(r, a, x)) {
 		run_end_attempt(r, a, x, "cancelled");
 		run_drop_dirs(a);
+		run_unclaim(r, a); /* it takes the lock again with its next slot */
 	} else {
 		run_end_attempt(r, a, x, "failed");
 		run_drop_dirs(a);

@@ -255,6 +255,35 @@ long_holder() {
     ended one 143
 }
 
+@test "who could not start an attempt at first, and holds no lock any more, gives no signs of life" {
+    local faults=$AF2_BUILDDIR/tests/chaos/faults.so stamp
+    [ -e "$faults" ] || skip "tests/chaos/faults.so is not made: make check makes it"
+    settings file 1s
+    workflow slow <<'DOT'
+digraph slow {
+  graph [room=""]
+  node [plugin=command, outputs="o:text", stdout=o]
+  a [argv="sh -c 'until [ -e $0/go ]; do sleep 0.05; done' ${room}", priority=9]
+  b [argv="sh -c 'echo b >$0/second' ${room}"]
+  c [argv="sh -c 'echo c >$0/third; until [ -e $0/end ]; do sleep 0.05; done' ${room}", cache=no]
+  {a b} -> c [order=true]
+}
+DOT
+    af2flow check slow.dot -p "room=$ROOM" # so that no host is started to look at plugins
+    truncate -s 4096 state
+    export AF2_FAULTS="state=$ROOM/state below=$ROOM who=engine call=spawn errno=11 at=2 how=once"
+    LD_PRELOAD=$faults start A file --cpus 2
+    wait_for 30 grep -qs "goes on with fewer attempts at a time" A.out
+    touch go
+    wait_for 30 test -e third
+    [ -e second ]
+    stamp=$(stat -c %y s/engines/*)
+    sleep 1.5
+    [ "$(stat -c %y s/engines/*)" = "$stamp" ]
+    touch end
+    ended A 0
+}
+
 @test "a task that waits for another engine holds no slot" {
     settings file
     slow_workflow
