@@ -133,6 +133,13 @@ print_text(struct store *s, const struct cli *o, const struct gc_report *r)
 		printf("nothing was changed: --delete does it\n");
 }
 
+/* What the store said no to, or what was asked for: another gc is at work, say. */
+static int
+exit_of(const struct error *e)
+{
+	return e->number ? EXIT_FAILED : EXIT_USAGE;
+}
+
 int
 store_gc_command(struct store *s, const struct cli *o)
 {
@@ -140,7 +147,7 @@ store_gc_command(struct store *s, const struct cli *o)
 	                       .remove = o->remove, .forget = &o->forget};
 	struct gc_report r;
 	struct error e = {0};
-	int rc = store_gc(s, &g, &r, &e) < 0 ? EXIT_USAGE : EXIT_DONE;
+	int rc = store_gc(s, &g, &r, &e) < 0 ? exit_of(&e) : EXIT_DONE;
 
 	if (rc == EXIT_DONE && o->json)
 		print_json(s, o, &r);

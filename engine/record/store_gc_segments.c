@@ -63,8 +63,10 @@ read_finished(struct compaction *c, struct error *e)
 		c->changed = lstat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec : 0;
 		free(path);
 		if (walk_segment(c->gc->s, c->finished.v[i], take_line, c, &why) < 0 &&
-		    errno != ENOENT)
-			return error_set(e, "%s", why.text);
+		    errno != ENOENT) {
+			*e = why;
+			return -1;
+		}
 	}
 	map_free(&c->kept);
 	return 0;

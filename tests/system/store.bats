@@ -374,6 +374,24 @@ DOT
     [ -z "$(ls $STORE/tmp)" ]
 }
 
+@test "a store that cannot be read is a failure of verify and gc, not of how they are used" {
+    local faults=$AF2_BUILDDIR/tests/chaos/faults.so what
+    [ -e "$faults" ] || skip "tests/chaos/faults.so is not made: make check makes it"
+    chain
+    expect 0 af2flow run chain.dot
+    for what in objects segments; do
+        truncate -s 4096 state
+        export AF2_FAULTS="state=$ROOM/state below=$ROOM/$STORE only=/$what/ who=engine call=open errno=5 at=1 how=ever"
+        LD_PRELOAD=$faults expect 1 af2flow store verify
+        said "Input/output error"
+        LD_PRELOAD=$faults expect 1 af2flow store gc
+        said "Input/output error"
+        said "$STORE/$what"
+        LD_PRELOAD=$faults expect 1 af2flow store gc --delete
+        said "Input/output error"
+    done
+}
+
 @test "gc while runs go on loses nothing" {
     workflow many <<DOT
 digraph many {
