@@ -160,7 +160,7 @@ void attempt_kill(struct attempt *a);
 /* Ask a plugin for the fingerprint of a task with these parameters (inputs and slot
  * unused). Runs in a host of its own, one request at a time per plugin; kept warm
  * for the pool's life. `text` is "name=value\n..." sorted, "" if none; `files` the
- * files looked at. */
+ * files looked at. Class spawn with a number in the error: no host could be started. */
 typedef void fingerprint_done(void *arg, const char *text, const char *const *files,
 			      size_t file_count, int cls, const struct error *e);
 void pool_fingerprint(struct pool *p, const struct stage *s,

@@ -27,6 +27,15 @@ prints_free(struct prints *q)
 }
 
 static void
+answer(struct prints *q, const char *text, const char *const *files, size_t n, int cls,
+       const struct error *e)
+{
+	loop_cancel(q->timer);
+	q->done(q->arg, text, files, n, e ? cls : AF2_CLASS_NONE, e);
+	prints_free(q);
+}
+
+static void
 deliver(struct prints *q, const char *text, const char *const *files, size_t n,
 	int cls, const char *problem)
 {
@@ -34,10 +43,18 @@ deliver(struct prints *q, const char *text, const char *const *files, size_t n,
 
 	if (problem)
 		error_set(&e, "fingerprint of plugin '%s': %s", q->id, problem);
-	loop_cancel(q->timer);
-	q->done(q->arg, text, files, n, problem ? cls : AF2_CLASS_NONE,
-		problem ? &e : NULL);
-	prints_free(q);
+	answer(q, text, files, n, cls, problem ? &e : NULL);
+}
+
+/* No host can be started; errno says why, and whether that may pass. */
+static void
+deliver_unstarted(struct pool *p, struct prints *q)
+{
+	struct error e = {0};
+
+	error_set(&e, "fingerprint of plugin '%s': cannot start '%s':", q->id,
+		  p->host_program);
+	answer(q, "", NULL, 0, AF2_CLASS_SPAWN, &e);
 }
 
 static void
@@ -106,7 +123,7 @@ prints_next(struct pool *p)
 		}
 		*at = q->next;
 		if (rc < 0) {
-			deliver(q, "", NULL, 0, AF2_CLASS_SPAWN, strerror(errno));
+			deliver_unstarted(p, q);
 			/* The callback may have asked for more. */
 			at = &p->queue;
 		}

@@ -118,10 +118,12 @@ collect(struct asker *k, const unsigned char *need)
 
 static void ask_more(struct asker *k);
 
+/* What passes by itself is waited for when the run comes to it. */
 static enum severity
-severity_of(const struct question *q, int cls)
+severity_of(const struct question *q, int cls, const struct error *e)
 {
 	if (q->is_tolerated || cls == AF2_CLASS_TRANSIENT
+	    || (cls == AF2_CLASS_SPAWN && error_passes(e))
 	    || (q->has_other_values && cls == AF2_CLASS_UNAVAILABLE))
 		return SEV_WARNING;
 	return SEV_ERROR;
@@ -133,7 +135,7 @@ told(struct question *q, int cls, const struct error *e)
 	const struct wf_node *n = &q->asker->r->w->nodes[q->node];
 
 	if (cls != AF2_CLASS_CANCELLED)
-		diags_add(q->asker->diags, severity_of(q, cls), q->asker->r->w->given, n->line,
+		diags_add(q->asker->diags, severity_of(q, cls, e), q->asker->r->w->given, n->line,
 		          n->name, e->hint, "'%s': %s: %s", n->name, class_name(cls), e->text);
 }
 

@@ -19,8 +19,10 @@
 #define FIRST_WAIT 1.0 /* seconds; doubles up to the last */
 #define LAST_WAIT 30.0
 #define CROWDED 30.0   /* seconds for which a limit on attempts is believed */
+#define ANSWERED 0.1   /* seconds between looks whether fingerprints are known */
 
 static void on_wait(void *arg);
+static void on_answers(void *arg);
 
 int
 run_is_paused(const struct run *r)
@@ -87,6 +89,7 @@ end(struct run *r)
 	struct run_pause *p = &r->pause;
 	char took[32];
 
+	p->asks = 0;
 	note(r, "resumed", "");
 	run_tell(r, NEWS_PAUSE, "goes on after %s",
 	         format_duration(loop_now() - p->since, took));
@@ -121,6 +124,13 @@ void
 run_pause_take(struct run *r, uint32_t task)
 {
 	u32s_push(&r->pause.untaken, task);
+}
+
+void
+run_pause_ask(struct run *r, uint32_t task)
+{
+	r->pause.asks = 1;
+	run_pause_take(r, task);
 }
 
 static void
@@ -193,6 +203,35 @@ give_up(struct run *r)
 	run_fatal(r, &e);
 }
 
+/* All was tried, what has become of it? Whether a host can be started for a fingerprint is known
+ * when that is there, or not. */
+static void
+judge(struct run *r)
+{
+	struct run_pause *p = &r->pause;
+
+	if (p->again && loop_now() - p->since > r->s->settings.pause)
+		give_up(r);
+	else if (p->again)
+		wait_more(r);
+	else if (error_is_set(&r->fatal))
+		run_pause_end(r);
+	else if (p->asks && r->asking)
+		p->timer = loop_after(r->loop, ANSWERED, 0, on_answers, r);
+	else
+		end(r);
+	run_start_ready(r);
+}
+
+static void
+on_answers(void *arg)
+{
+	struct run *r = arg;
+
+	r->pause.timer = NULL;
+	judge(r);
+}
+
 static void
 on_wait(void *arg)
 {
@@ -208,15 +247,7 @@ on_wait(void *arg)
 	p->trying = 1;
 	retry_all(r);
 	p->trying = 0;
-	if (p->again && loop_now() - p->since > r->s->settings.pause)
-		give_up(r);
-	else if (p->again)
-		wait_more(r);
-	else if (error_is_set(&r->fatal))
-		run_pause_end(r);
-	else
-		end(r);
-	run_start_ready(r);
+	judge(r);
 }
 
 /* --- the end ----------------------------------------------------------------------------- */

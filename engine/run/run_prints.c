@@ -86,6 +86,18 @@ run_know_print(struct run *r, const struct digest *id, const char *text,
 	*map_put(&r->prints, id, sizeof *id, NULL) = (uint64_t)(uintptr_t)xstrdup(text);
 }
 
+/* No host could be started for lack of something: they ask again when that is over. 1, or 0:
+ * it is another trouble, or one that nobody waits for. */
+static int
+ask_later(struct run *r, uint32_t task, int cls, const struct error *e)
+{
+	if (cls != AF2_CLASS_SPAWN || !error_passes(e) || !run_trouble(r, e))
+		return 0;
+	for (; task != NONE; task = run_rtask(r, task)->next)
+		run_pause_ask(r, task);
+	return 1;
+}
+
 /* The answer goes to every task that waits for it; they are chained by `next`. */
 static void
 asked(void *arg, const char *text, const char *const *files, size_t file_count, int cls,
@@ -99,6 +111,8 @@ asked(void *arg, const char *text, const char *const *files, size_t file_count, 
 	map_del(&r->asked, &q->id, sizeof q->id);
 	if (!e || !error_is_set(e)) {
 		run_know_print(r, &q->id, text, files, file_count);
+	} else if (ask_later(r, task, cls, e)) {
+		task = NONE;
 	} else { /* its class is the first character */
 		*map_put(&r->unprinted, &q->id, sizeof q->id, NULL) =
 			(uint64_t)(uintptr_t)xasprintf("%c%s", 'A' + cls, e->text);

@@ -71,6 +71,7 @@ struct run_node {
 struct run_pause {
 	struct loop_timer *timer; /* until all is tried again */
 	int trying, again;        /* it is being tried; something failed */
+	int asks;                 /* no host could be started for a fingerprint */
 	int finishing;            /* the loop is over but for this */
 	double since, delay;      /* since 0: no pause */
 	struct error why;
@@ -318,6 +319,7 @@ void run_park(struct run *r, struct active *a, struct result *made,
               const struct exec_result *x);
 void run_pause_publish(struct run *r, uint32_t task);
 void run_pause_take(struct run *r, uint32_t task);
+void run_pause_ask(struct run *r, uint32_t task); /* the same: its fingerprint could not be asked */
 /* No more waiting. What is parked is tried once more. */
 void run_pause_end(struct run *r);
 /* After the loop: wait. 1: try again, 0: it is over. */

@@ -147,6 +147,42 @@ DOT
     said "sound"
 }
 
+@test "where no host can be started just now, the run pauses until one can" {
+    local faults=$AF2_BUILDDIR/tests/chaos/faults.so
+    [ -e "$faults" ] || skip "tests/chaos/faults.so is not made: make check makes it"
+    workflow p <<DOT
+digraph p {
+  node [plugin=asked, print=ok]
+  a [expand="i=1..3"]
+}
+DOT
+    expect 0 af2flow check p.dot # so that no host is started to look at plugins
+    truncate -s 4096 state
+    export AF2_FAULTS="state=$ROOM/state below=$ROOM who=engine call=spawn errno=24 at=1 how=short"
+    LD_PRELOAD=$faults expect 0 af2flow run p.dot --run-dir r
+    said "'a': spawn: fingerprint of plugin 'asked': cannot start '$AF2_BUILDDIR/af2flow-host': Too many open files"
+    said "paused: fingerprint of plugin 'asked': cannot start '"
+    [ "$(grep -c '"event":"paused"' r/journal)" = 1 ]
+    [ "$(grep -c '"event":"resumed"' r/journal)" = 1 ]
+    [ "$(grep -c '"event":"end".*"outcome":"ok"' r/journal)" = 3 ]
+}
+
+@test "where no host can be started for long, it pauses once, and ends when its time is over" {
+    local faults=$AF2_BUILDDIR/tests/chaos/faults.so
+    [ -e "$faults" ] || skip "tests/chaos/faults.so is not made: make check makes it"
+    predict
+    printf '[engine]\npause = 4s\n' >short.ini
+    expect 0 af2flow check p.dot -p print=ok
+    truncate -s 4096 state
+    export AF2_FAULTS="state=$ROOM/state below=$ROOM who=engine call=spawn errno=12 at=1 how=ever"
+    expect 0 af2flow run p.dot --until search --run-dir r -p print=ok
+    LD_PRELOAD=$faults expect 1 af2flow run p.dot --run-dir r --config short.ini -p print=ok
+    said "af2flow-host': Cannot allocate memory (still so after 4s)"
+    [ "$(grep -c '"event":"paused"' r/journal)" = 1 ]
+    unset AF2_FAULTS
+    expect 0 af2flow run p.dot --run-dir r -p print=ok
+}
+
 @test "a node whose failure is tolerated is warned of" {
     predict on_failure=skip
     expect 0 af2flow check p.dot
