@@ -32,8 +32,10 @@ open_records(struct run *r, struct error *e)
 	} else if (!r->first_time) {
 		r->has_dir = rundir_open_read(&r->dir, path, e) == 0;
 	}
-	char *tasks = path_join(path, "tasks"); /* the look-up makes links there */
+	char *tasks = path_join(path, "tasks"), *machine = path_join(path, "topology.xml");
 	r->had_tasks = fs_has_entries(tasks);
+	r->had_events = access(machine, F_OK) == 0;
+	free(machine);
 	free(tasks);
 	if (rc == 0 && (r->write || access(store, F_OK) == 0)) {
 		r->store = store_open(store, e);

@@ -11,9 +11,10 @@
 
 #define LEFTOVER_WAIT 60 /* seconds for what an engine that died has left to end */
 
-/* Has the journal been emptied: tasks had run, and it knows of none? */
+/* Does the journal know of no start, though tasks stand there? It has been emptied, or the engine
+ * died over its first look-up. */
 static int
-history_is_lost(const struct run *r)
+history_is_empty(const struct run *r)
 {
 	return !r->history->runs && r->had_tasks;
 }
@@ -34,7 +35,7 @@ run_end_leftovers(struct run *r)
 	char *notes = path_join(r->dir.path, "hosts");
 
 	if (access(notes, F_OK) == 0
-	    || (r->history && ((r->history->runs && !r->history->ended) || history_is_lost(r))))
+	    || (r->history && ((r->history->runs && !r->history->ended) || history_is_empty(r))))
 		leftovers_end(notes, mark, LEFTOVER_WAIT, tell_leftovers, r);
 	free(notes);
 	free(mark);
@@ -48,7 +49,7 @@ run_tell_damage(struct run *r)
 	js *event;
 
 	if (h->damaged <= h->damage_told) {
-		if (history_is_lost(r) && !r->journal_aside)
+		if (history_is_empty(r) && r->had_events && !r->journal_aside)
 			log_warning("'%s/journal' is damaged: what it told is lost, attempts "
 			            "are numbered anew", r->dir.path);
 		return;

@@ -120,14 +120,11 @@ open_engine(struct run *r, struct error *e)
 	                        .store = store_path(r->store)};
 	char *notes, *place;
 
-	struct error odd = {0};
 	struct words hidden = {0};
 
 	r->history = history_read_own(r->dir.path, e);
 	if (!r->history)
 		return -1;
-	if (run_describe(r, r->machine->xml, &odd))
-		log_warning("%s", odd.text); /* nothing but views needs it */
 	journal_resume(r->journal, r->history->last_seq);
 	run_tell_damage(r);
 	run_end_leftovers(r);
@@ -151,6 +148,18 @@ open_engine(struct run *r, struct error *e)
 	return 0;
 }
 
+/* Nothing but views needs it. It comes after the first events, so that where it is without any,
+ * the journal has lost them (run_damage.c). */
+static void
+describe_machine(struct run *r)
+{
+	struct error e = {0};
+
+	if (!run_is_paused(r) && !error_is_set(&r->fatal)
+	    && run_describe(r, r->machine->xml, &e))
+		log_warning("%s", e.text);
+}
+
 int
 run_execute(struct run *r)
 {
@@ -168,6 +177,7 @@ run_execute(struct run *r)
 	run_start_event(r);
 	run_early_events(r, 1);
 	run_write_events(r);
+	describe_machine(r);
 	loop_on_signal(r->loop, SIGINT, on_signal, r);
 	loop_on_signal(r->loop, SIGTERM, on_signal, r);
 	struct loop_timer *sync = loop_after(r->loop, SYNC_EVERY, SYNC_EVERY, sync_records, r);

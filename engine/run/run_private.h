@@ -130,7 +130,9 @@ struct run {
 	int executing;          /* phase: 0 looking up, 1 executing */
 	int write;              /* 0: nothing may be created (check) */
 	int first_time;         /* the run directory is new */
-	int had_tasks;         /* there was something below tasks/ when it was opened */
+	int had_tasks;         /* there was something below tasks/ when it was opened; the
+	                        * look-up makes links there before the first event */
+	int had_events;        /* topology.xml, which is written after them, too */
 	int made_dir;           /* its folder too: this run made it */
 	int stopping;           /* no new starts */
 	int signal;             /* SIGINT or SIGTERM that ended the run */

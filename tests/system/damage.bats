@@ -256,6 +256,37 @@ half_done() {
     [ "$status" = 0 ]
 }
 
+@test "an engine that was killed over its first look-up has damaged nothing" {
+    local faults=$AF2_BUILDDIR/tests/chaos/faults.so
+    [ -e "$faults" ] || skip "tests/chaos/faults.so is not made: make check makes it"
+    workflow k <<'DOT'
+digraph k {
+  graph [word="one"]
+  node [plugin=command, outputs="o:text", stdout=o]
+  a [argv="echo a"]
+  b [argv="echo ${word}", cache=no]
+}
+DOT
+    af2flow run k.dot --run-dir other --store st
+    # The first event takes 5 s to be written.
+    truncate -s 4096 state
+    AF2_FAULTS="state=$ROOM/state below=$ROOM/k/journal who=engine delay=5000" LD_PRELOAD=$faults \
+        af2flow run k.dot --run-dir k --store st >log 2>&1 3>&- &
+    pid=$!
+    wait_for 30 test -L k/tasks/a/out
+    kill -KILL $pid
+    wait $pid || true
+    [ ! -s k/journal ]
+    run --separate-stderr af2flow run k.dot --run-dir k --store st
+    [ "$status" = 0 ]
+    [ -z "$stderr" ]
+    # Emptied later it is damaged: an attempt had run.
+    : >k/journal
+    run --separate-stderr af2flow run k.dot --run-dir k --store st -p word=two
+    [ "$status" = 0 ]
+    [[ $stderr == *"/journal' is damaged: what it told is lost"* ]]
+}
+
 @test "a journal in the wrong order, or there twice, tells the same story" {
     finished
     af2flow status r >before
