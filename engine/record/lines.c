@@ -226,18 +226,33 @@ lines_add_file(struct lines *l, const char *path, int *missing, struct error *e)
 	return rc;
 }
 
-void
-lines_rescan(struct lines *l)
+/* What was added to one file. */
+static int
+rescan(struct lines *l, size_t file, struct error *e)
 {
+	int fd = file_fd(l, file), rc = fd < 0 ? -1 : 0;
 	struct stat st;
 
-	for (size_t i = 0; i < l->file_count; i++) {
-		int fd = (int)i == l->out_file ? -1 : file_fd(l, i);
+	if (fd >= 0 && fstat(fd, &st) == 0 && (uint64_t)st.st_size > l->files[file].scanned)
+		rc = scan(l, file);
+	return rc < 0 ? error_set(e, "cannot read '%s':", l->files[file].path) : 0;
+}
 
-		if (fd >= 0 && fstat(fd, &st) == 0 &&
-		    (uint64_t)st.st_size > l->files[i].scanned)
-			scan(l, i);
+int
+lines_rescan(struct lines *l, struct error *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < l->file_count; i++) {
+		struct error why = {0};
+
+		if ((int)i == l->out_file || rescan(l, i, &why) == 0 || !error_passes(&why))
+			continue;
+		if (rc == 0 && e)
+			*e = why;
+		rc = -1;
 	}
+	return rc;
 }
 
 /* --- reading ---------------------------------------------------------------------- */
@@ -299,6 +314,7 @@ lines_get(struct lines *l, const char *key, size_t *len)
 	const char *line, *body, *text = NULL;
 	struct lines_at *at;
 
+	errno = 0;
 	if (!found)
 		return NULL;
 	at = &l->at[*found];

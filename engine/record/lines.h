@@ -58,13 +58,14 @@ void lines_free(struct lines *l);
 /* Scan a file. 0 (a missing file too, *missing set if not NULL), or -1 with the
  * error set. */
 int lines_add_file(struct lines *l, const char *path, int *missing, struct error *e);
-/* Scan what was added to the known files since. */
-void lines_rescan(struct lines *l);
+/* Scan what was added to the known files since. 0, or -1 with the error set where one could
+ * not be read for a reason that passes (error_passes); others are as they were. */
+int lines_rescan(struct lines *l, struct error *e);
 /* Append to this file from now on (made at the first flush; scan it first if it may
  * exist). */
 void lines_append_to(struct lines *l, const char *path);
 /* The text of a key, valid until the next call; NULL if there is none or it is
- * damaged. */
+ * damaged (errno 0), or if it cannot be read (errno). */
 const char *lines_get(struct lines *l, const char *key, size_t *len);
 int lines_has(const struct lines *l, const char *key);
 /* Is its record not written yet? */

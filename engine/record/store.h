@@ -36,8 +36,11 @@ void store_use_index(struct store *s, const char *file);
 void store_index_complete(struct store *s);
 
 /* Is there a result? 1 with *out (owned by the caller), 0 if not, damaged ones
- * reported once on stderr and counted as absent. `out` NULL: only asks. */
-int store_lookup(struct store *s, const struct digest *key, struct result **out);
+ * reported once on stderr and counted as absent; -1 with the error set: there may be, but
+ * nobody can look just now, for a reason that passes (error_passes). `out` NULL: only
+ * asks. */
+int store_lookup(struct store *s, const struct digest *key, struct result **out,
+		 struct error *e);
 
 /* The next look-up takes in what other engines have written up to then (else it may
  * miss what is younger than a second). */

@@ -419,9 +419,12 @@ check_twice(struct store *s, const struct digest *key, const char *name,
 	if (o->finding == SOUND)
 		return;
 	result_free(o->result);
+	o->result = NULL;
 	*was = object_inode(s, name);
 	if (*was)
 		object_check(s, key, name, 0, o);
+	else if (o->finding == UNREADABLE && error_passes(&o->why))
+		return; /* nobody can tell */
 	else
 		*o = (struct object_state){.finding = SOUND, .absent = 1};
 }
@@ -438,8 +441,19 @@ object_set_aside(struct store *s, const struct digest *key)
 	return rc;
 }
 
+/* Nobody can look just now. */
+static int
+unreadable_now(const struct store *s, const char *name, const struct error *why,
+	       struct error *e)
+{
+	error_set(e, "cannot look up result '%s/%s': %s", s->objects, name, why->text);
+	e->number = why->number;
+	return UNREADABLE_NOW;
+}
+
 int
-object_lookup(struct store *s, const struct digest *key, struct result **out)
+object_lookup(struct store *s, const struct digest *key, struct result **out,
+	      struct error *e)
 {
 	enum { TRIES = 4 };
 	char name[OBJECT_NAME], *to;
@@ -455,6 +469,8 @@ object_lookup(struct store *s, const struct digest *key, struct result **out)
 			return !o.absent;
 		}
 		result_free(o.result);
+		if (o.finding == UNREADABLE && error_passes(&o.why))
+			return unreadable_now(s, name, &o.why, e);
 		if (o.finding == DAMAGED)
 			moved = object_move_aside(s, name, was, &to);
 		else
@@ -471,7 +487,7 @@ object_lookup(struct store *s, const struct digest *key, struct result **out)
 		log_warning("result '%s/%s' is %s: %s; counted as absent", s->objects,
 			    name, o.finding == DAMAGED ? "damaged" : "unreadable",
 			    o.why.text);
-	return -1;
+	return UNREADABLE_FOR_GOOD;
 }
 
 /* Found on its own: is it there to stay? Notes it in the index. */
@@ -492,9 +508,10 @@ rely_on(struct store *s, const char *name, struct result *r)
 }
 
 int
-store_lookup(struct store *s, const struct digest *key, struct result **out)
+store_lookup(struct store *s, const struct digest *key, struct result **out, struct error *e)
 {
 	char name[OBJECT_NAME];
+	struct error unseen = {0};
 	struct result *r;
 
 	object_name(key, name);
@@ -503,13 +520,18 @@ store_lookup(struct store *s, const struct digest *key, struct result **out)
 		result_free(r);
 		r = NULL;
 	} else if (!r) {
-		r = segments_lookup(s, key);
-		if (r || object_lookup(s, key, &r) == 1)
+		r = segments_lookup(s, key, &unseen);
+		if (r || object_lookup(s, key, &r, &unseen) == 1)
 			r = rely_on(s, name, r);
 	}
 	if (out)
 		*out = r;
 	else
 		result_free(r);
+	if (!r && error_is_set(&unseen)) {
+		if (e)
+			*e = unseen;
+		return -1;
+	}
 	return r != NULL;
 }

@@ -24,6 +24,7 @@ struct store {
 	struct lines segments;    /* every engine's records, ours last */
 	int segments_open;        /* scanned */
 	time_t segments_seen;     /* store_seconds() of the last look for new ones */
+	struct error unseen;      /* why that look missed some for now; none: it did not */
 	struct map segment_names; /* those in `segments` */
 	int damaged_dead;         /* a dead engine's segment is worth rewriting */
 
@@ -73,8 +74,10 @@ time_t store_seconds(void);
 
 /* --- segments (store_segments.c) */
 void segments_load(struct store *s);
-/* The record of a key, NULL if there is none. */
-struct result *segments_lookup(struct store *s, const struct digest *key);
+/* The record of a key, NULL if there is none; with the error set: it may be where nobody can
+ * look just now (error_passes). */
+struct result *segments_lookup(struct store *s, const struct digest *key,
+			       struct error *e);
 int segments_put(struct store *s, const struct digest *key, const struct str *text,
 		 int sync, struct error *e);
 /* Write a record of ours that is still in memory, if there is one of this key. */
@@ -120,9 +123,12 @@ ino_t object_inode(const struct store *s, const char *name);
 /* Out of the way of a new one, to tmp/damaged-...: 0 with *to (caller frees); 1: it is
  * not the folder `was` any more, another engine was quicker; -1: it cannot be moved. */
 int object_move_aside(struct store *s, const char *name, ino_t was, char **to);
-/* Of an object, not from the index, checked. 1, 0, or -1: there, but it cannot be
- * read. */
-int object_lookup(struct store *s, const struct digest *key, struct result **out);
+/* Of an object, not from the index, checked. 1, 0, UNREADABLE_FOR_GOOD: it is there, but it
+ * cannot be read, which is told; or UNREADABLE_NOW with the error set: for a reason that passes
+ * (error_passes). */
+enum { UNREADABLE_FOR_GOOD = -1, UNREADABLE_NOW = -2 };
+int object_lookup(struct store *s, const struct digest *key, struct result **out,
+		  struct error *e);
 /* Move one that the look-up complained of out of the way. 0, or -1 with errno. */
 int object_set_aside(struct store *s, const struct digest *key);
 /* Note it in the run's index. */

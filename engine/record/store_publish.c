@@ -217,9 +217,11 @@ put_in_place(struct store *s, struct result *r, const char *out_dir, const char 
 		if (errno != EEXIST)
 			return error_set(e, "cannot publish '%s':", place);
 		/* A damaged one is moved aside by the look-up: try again. */
-		found = object_lookup(s, &r->key, theirs);
+		found = object_lookup(s, &r->key, theirs, e);
 		if (found == 1)
 			return 0;
+		if (found == UNREADABLE_NOW)
+			return -1;
 		/* One that nobody can read is of no use: ours takes its place. */
 		if (found < 0 && object_set_aside(s, &r->key) < 0)
 			return error_set(e,
@@ -263,7 +265,8 @@ publish_object(struct store *s, struct result *r, const char *out_dir, int sync,
 static struct result *
 publish_record(struct store *s, struct result *r, int sync, struct error *e)
 {
-	struct result *there = segments_lookup(s, &r->key);
+	struct error unseen = {0}; /* then it stands twice, which harms nobody */
+	struct result *there = segments_lookup(s, &r->key, &unseen);
 	struct str text = {0};
 	int rc;
 

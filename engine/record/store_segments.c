@@ -79,8 +79,12 @@ add_segment(struct store *s, const char *folder, const char *name)
 		return;
 	}
 	if (lines_add_file(&s->segments, path, &missing, &e) < 0) {
+		/* What passes is tried again with the next look at all of them. */
 		map_puts(&s->segment_names, name, NULL);
-		log_warning("%s: its records count as absent", e.text);
+		if (error_passes(&e))
+			s->unseen = e;
+		else
+			log_warning("%s: its records count as absent", e.text);
 	} else if (!missing) {
 		map_puts(&s->segment_names, name, NULL);
 		f = &s->segments.files[s->segments.file_count - 1];
@@ -108,9 +112,14 @@ find_segments(struct store *s)
 	DIR *d = opendir(folder);
 	struct dirent *entry;
 	struct words names = {0};
+	struct error why = {0};
 
-	if (!d && store_first_report(s, folder))
-		log_warning("cannot open folder '%s': %s", folder, strerror(errno));
+	if (!d)
+		error_set(&why, "cannot open folder '%s':", folder);
+	if (error_passes(&why))
+		s->unseen = why;
+	else if (!d && store_first_report(s, folder))
+		log_warning("%s", why.text);
 	while (d && (entry = readdir(d)))
 		if (entry->d_name[0] != '.' && strcmp(entry->d_name, s->self.name) != 0)
 			words_add(&names, entry->d_name);
@@ -148,7 +157,8 @@ refresh(struct store *s)
 	if (now == s->segments_seen)
 		return;
 	s->segments_seen = now;
-	lines_rescan(&s->segments);
+	error_clear(&s->unseen);
+	(void)lines_rescan(&s->segments, &s->unseen);
 	find_segments(s);
 }
 
@@ -158,11 +168,40 @@ store_expect_news(struct store *s)
 	s->segments_seen = -1;
 }
 
+/* As lines_get; with the error set it cannot be read for a reason that passes. */
+static const char *
+read_record(struct store *s, const char *hex, size_t *len, struct error *e)
+{
+	const char *text = lines_get(&s->segments, hex, len);
+
+	if (!text)
+		error_set(e, "cannot read the record of %.12s in '%s/segments':", hex,
+			  s->path);
+	if (!error_passes(e))
+		error_clear(e);
+	return text;
+}
+
+static const char *
+record_text(struct store *s, const char *hex, size_t *len, struct error *e)
+{
+	const char *text = read_record(s, hex, len, e);
+
+	if (text || error_is_set(e))
+		return text;
+	/* Joined by another engine meanwhile? */
+	map_del(&s->segments.keys, hex, DIGEST_HEX);
+	find_segments(s);
+	text = read_record(s, hex, len, e);
+	if (!text && !error_is_set(e))
+		*e = s->unseen;
+	return text;
+}
+
 struct result *
-segments_lookup(struct store *s, const struct digest *key)
+segments_lookup(struct store *s, const struct digest *key, struct error *e)
 {
 	char hex[DIGEST_HEX + 1];
-	struct error e = {0};
 	struct result *r;
 	const char *text;
 	size_t len;
@@ -171,17 +210,15 @@ segments_lookup(struct store *s, const struct digest *key)
 	digest_hex(key, hex);
 	if (!lines_has(&s->segments, hex)) {
 		refresh(s);
-		if (!lines_has(&s->segments, hex))
+		if (!lines_has(&s->segments, hex)) {
+			*e = s->unseen;
 			return NULL;
+		}
 	}
-	text = lines_get(&s->segments, hex, &len);
-	if (!text) {
-		/* Joined by another engine meanwhile? */
-		map_del(&s->segments.keys, hex, DIGEST_HEX);
-		find_segments(s);
-		text = lines_get(&s->segments, hex, &len);
-	}
-	r = text ? result_read(text, len, NULL, &e) : NULL;
+	text = record_text(s, hex, &len, e);
+	if (error_is_set(e))
+		return NULL;
+	r = text ? result_read(text, len, NULL, NULL) : NULL;
 	if (r && digest_equal(&r->key, key))
 		return r;
 	result_free(r);

@@ -93,7 +93,8 @@ run_start_queued(struct run *r)
 			run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
 			continue;
 		}
-		if (!run_claim(r, a) || run_start(r, a, &e) == 0)
+		int claimed = run_claim(r, a, &e);
+		if (!claimed || (claimed > 0 && run_start(r, a, &e) == 0))
 			continue;
 		sched_done(r->sched, &a->slot);
 		if (run_trouble(r, &e)) {

@@ -246,8 +246,9 @@ int run_follow(struct run *r, struct active *a);
 void run_leave(struct run *r, uint32_t followers);
 enum made { MADE_HERE, MADE_BEFORE, MADE_MEANWHILE }; /* the last: by another engine */
 void run_settle_done(struct run *r, uint32_t task, struct result *result, enum made made);
-/* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set; -2: its
- * fingerprint failed; 2: not known yet. The key kept is that of the attempt to be made. */
+/* Look the keys of all attempts up. 1: settled; 0: there is none; -1: error set, of a look-up
+ * one that passes; -2: its fingerprint failed; 2: not known yet. The key kept is that of the
+ * attempt to be made. */
 int run_look_up(struct run *r, struct active *a, int may_ask, enum made made, struct error *e);
 void run_settle_bad(struct run *r, uint32_t task, int state, int cls, const char *message);
 void run_drop_active(struct run *r, uint32_t task);
@@ -275,8 +276,9 @@ void run_drop_dirs(struct active *a); /* what it left goes */
 
 /* run_share.c: work that other engines on the store do, too */
 /* A task has a slot and would start: take the lock of its key. 1: start it; 0: another engine is
- * at it or has done it; the slot is given back, and `a` may be gone. */
-int run_claim(struct run *r, struct active *a);
+ * at it or has done it; the slot is given back, and `a` may be gone; -1 with the error set: nobody
+ * can tell just now. */
+int run_claim(struct run *r, struct active *a, struct error *e);
 void run_unclaim(struct run *r, struct active *a); /* its attempt has ended */
 void run_beat(struct run *r); /* a sign of life, when one is due */
 

@@ -123,11 +123,12 @@ note_taken_over(struct run *r, const struct active *a, const struct lock_holder 
 }
 
 int
-run_claim(struct run *r, struct active *a)
+run_claim(struct run *r, struct active *a, struct error *e)
 {
 	struct result *result = NULL;
 	struct lock_holder by;
 	enum key_outcome got;
+	int found;
 
 	if (!is_shared(r, a))
 		return 1;
@@ -139,7 +140,10 @@ run_claim(struct run *r, struct active *a)
 	}
 	/* Made between our last look and the lock? */
 	store_expect_news(r->store);
-	if (store_lookup(r->store, &a->key, &result) == 1) {
+	found = store_lookup(r->store, &a->key, &result, e);
+	if (found < 0)
+		return -1;
+	if (found) {
 		sched_done(r->sched, &a->slot);
 		run_settle_done(r, a->task, result, MADE_MEANWHILE);
 		return 0;

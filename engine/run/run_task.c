@@ -221,7 +221,10 @@ run_look_up(struct run *r, struct active *a, int may_ask, enum made made, struct
 			return 2;
 		if (n == a->attempt)
 			a->key = key;
-		if (store_lookup(r->store, &key, &result) == 1) {
+		rc = store_lookup(r->store, &key, &result, e);
+		if (rc < 0)
+			return rc;
+		if (rc == 1) {
 			run_settle_done(r, a->task, result, made);
 			return 1;
 		}

@@ -88,7 +88,7 @@ use(const char *path, const char *run, int count)
 	for (int i = 0; i < count; i += 2) {
 		snprintf(text, sizeof text, "result %d", i);
 		digest_bytes(text, strlen(text), &key);
-		if (!store_lookup(s, &key, NULL))
+		if (store_lookup(s, &key, NULL, NULL) != 1)
 			fprintf(stderr, "store_fill: result %d is not there\n", i);
 	}
 	store_index_complete(s);

@@ -177,7 +177,7 @@ DOT
     export AF2_FAULTS="state=$ROOM/state below=$ROOM who=engine call=spawn errno=12 at=1 how=ever"
     expect 0 af2flow run p.dot --until search --run-dir r -p print=ok
     LD_PRELOAD=$faults expect 1 af2flow run p.dot --run-dir r --config short.ini -p print=ok
-    said "af2flow-host': Cannot allocate memory (still so after 4s)"
+    said "af2flow-host': Cannot allocate memory (still so after 4.0s)"
     [ "$(grep -c '"event":"paused"' r/journal)" = 1 ]
     unset AF2_FAULTS
     expect 0 af2flow run p.dot --run-dir r -p print=ok

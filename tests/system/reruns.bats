@@ -423,3 +423,35 @@ DOT
     said "b: done"
     not_said "damaged"
 }
+
+@test "a look-up that cannot look pauses the run, and makes nothing again" {
+    local faults=$AF2_BUILDDIR/tests/chaos/faults.so what pid status
+    [ -e "$faults" ] || skip "tests/chaos/faults.so is not made: make check makes it"
+    workflow l <<'DOT'
+digraph l {
+  graph [room=""]
+  node [plugin=command]
+  a [argv="sh -c 'echo a >>$0/mark; echo a' ${room}", outputs="o:text", stdout=o]
+  b [argv="sh -c 'echo b >>$0/mark' ${room}", outputs="l:text*"]
+}
+DOT
+    expect 0 af2flow run l.dot --store s --run-dir first -p room="$ROOM"
+    for what in objects segments; do
+        truncate -s 0 state
+        truncate -s 4096 state
+        AF2_FAULTS="state=$ROOM/state below=$ROOM/s only=/$what who=engine call=open errno=24 at=2 how=ever" \
+            LD_PRELOAD=$faults af2flow run l.dot --store s --run-dir "$what" -p room="$ROOM" \
+            >log 2>&1 3>&- &
+        pid=$!
+        wait_for 30 grep -qs '"event":"paused"' "$what/journal"
+        kill -TERM $pid
+        status=0
+        wait $pid || status=$?
+        [ "$status" = 143 ]
+        grep -q "paused: cannot .*Too many open files" log
+        [ "$(grep -c "counted as absent" log)" = 0 ]
+        [ "$(sort mark | paste -sd' ')" = "a b" ]
+        expect 0 af2flow run l.dot --store s --run-dir "$what" -p room="$ROOM"
+        [ "$(sort mark | paste -sd' ')" = "a b" ]
+    done
+}

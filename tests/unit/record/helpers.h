@@ -255,7 +255,7 @@ has_result(struct store *s, int i)
 	struct digest key;
 
 	number_key(i, &key);
-	return store_lookup(s, &key, NULL);
+	return store_lookup(s, &key, NULL, NULL) == 1;
 }
 
 /* Folder of task i's object in the store at `store`. */

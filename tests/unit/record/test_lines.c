@@ -232,7 +232,7 @@ others_may_append_too(void **state)
 	assert_int_equal(a.files[0].damaged, 0);
 	lines_put(&b, "late", "y", 1);
 	assert_int_equal(lines_flush(&b, 0, NULL), 0);
-	lines_rescan(&a);
+	assert_int_equal(lines_rescan(&a, NULL), 0);
 	assert_memory_equal(lines_get(&a, "late", &len), "y", 1);
 	lines_free(&a);
 	lines_free(&b);

@@ -56,7 +56,7 @@ an_object_is_published(void **state)
 	assert_int_equal(stat(object, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0755);
 	number_key(1, &key);
-	assert_int_equal(store_lookup(s, &key, &r), 1);
+	assert_int_equal(store_lookup(s, &key, &r, NULL), 1);
 	assert_string_equal(r->dir, object);
 	assert_string_equal(r->outputs[0].file, "out.txt");
 	assert_int_equal(r->outputs[0].size, 6);
@@ -117,7 +117,7 @@ a_record_is_published(void **state)
 	assert_int_equal(count_entries(segments), 1);
 	other = open_store(*state);
 	number_key(5, &key);
-	assert_int_equal(store_lookup(other, &key, &r), 1);
+	assert_int_equal(store_lookup(other, &key, &r, NULL), 1);
 	assert_null(r->dir);
 	assert_int_equal(js_get_int(r->values, "n", 0), 5);
 	result_free(r);
@@ -301,7 +301,7 @@ ten_thousand_look_ups(void **state)
 			struct result *r;
 
 			number_key(i, &key);
-			assert_int_equal(store_lookup(s, &key, &r), 1);
+			assert_int_equal(store_lookup(s, &key, &r, NULL), 1);
 			assert_true(digest_equal(&r->key, &key));
 			assert_int_equal(js_get_int(r->values, "n", -1), i);
 			assert_int_equal(r->output_count, i < EACH);

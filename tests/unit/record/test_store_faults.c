@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #include "helpers.h"
@@ -32,7 +33,7 @@ use_foreign_store(const char *folder)
 	CHECK(s);
 	for (int i = 0; i < 2; i++) {
 		number_key(i, &key);
-		CHECK(store_lookup(s, &key, &r) == 1);
+		CHECK(store_lookup(s, &key, &r, NULL) == 1);
 		result_free(r);
 	}
 	CHECK(has_result(s, 5) == 0);
@@ -119,6 +120,43 @@ unreadable_objects(void **state)
 	assert_int_equal(chmod(object, 0755), 0);
 	free(open_up);
 	free(object);
+}
+
+/* Whether there is a result is not known then; it is not made again. */
+static void
+out_of_files(void **state)
+{
+	struct store *s = open_store(*state);
+	struct rlimit before, none;
+	struct digest key;
+	struct result *r;
+
+	publish_file(s, 0, "x", 0);
+	publish_record(s, 1);
+	store_close(s);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 2; i++) {
+		struct error e = {0};
+		int fd, rc;
+
+		s = open_store(*state);
+		number_key(i, &key);
+		fd = dup(STDERR_FILENO);
+		none = before;
+		none.rlim_cur = (rlim_t)fd; /* no file with this number, or a higher one */
+		close(fd);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		rc = store_lookup(s, &key, &r, &e);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		assert_int_equal(rc, -1);
+		assert_null(r);
+		assert_true(error_passes(&e));
+		assert_non_null(strstr(e.text, store_path(s)));
+		store_expect_news(s);
+		assert_int_equal(store_lookup(s, &key, &r, NULL), 1);
+		result_free(r);
+		store_close(s);
+	}
 }
 
 /* --- a full disk: a small tmpfs in a mount namespace of its own ------------------- */
@@ -338,6 +376,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(unwritable_stores),
 		TEST(unreadable_objects),
+		TEST(out_of_files),
 		TEST(a_full_disk),
 		TEST(room_again),
 		TEST(unsynced_content),

@@ -132,7 +132,7 @@ the_first_record_stands(void **state)
 	}
 	write_text(path, lines.s);
 	number_key(1, &key);
-	assert_int_equal(store_lookup(s, &key, &r), 1);
+	assert_int_equal(store_lookup(s, &key, &r, NULL), 1);
 	assert_int_equal(js_get_int(r->values, "n", 0), 1);
 	result_free(r);
 	store_close(s);
