@@ -241,6 +241,7 @@ dist_pluginpy_DATA = \
 	plugins/python/alphafold-requirements.txt \
 	plugins/python/alphafold_batches.py \
 	plugins/python/alphafold_config.py \
+	plugins/python/alphafold_memory.py \
 	plugins/python/alphafold_network.py \
 	plugins/python/alphafold_outputs.py \
 	plugins/python/alphafold_programs.py \

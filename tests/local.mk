@@ -165,6 +165,7 @@ python_helpers = \
 #: tests/plugins/test_*.py
 python_tests = \
 	tests/plugins/test_alphafold_config.py \
+	tests/plugins/test_alphafold_memory.py \
 	tests/plugins/test_alphafold_programs.py \
 	tests/plugins/test_alphafold_versions.py \
 	tests/plugins/test_demo_scripts.py \

@@ -15,6 +15,7 @@ import zipfile
 
 import alphafold_batches as batches
 import alphafold_config as config
+import alphafold_memory
 import alphafold_programs
 from af2flow_worker import Failure
 
@@ -86,6 +87,7 @@ class Network:
         self._file = self._params = None
         self._programs, self._samplers = alphafold_programs.Programs(), {}
         self.compiled = 0  # programs that no cache had, so far
+        self.need = None   # memory of the last prediction's program
 
     def clear(self):
         """Forget parameters and programs."""
@@ -127,6 +129,13 @@ class Network:
             self.compiled += bool(program.compile().compiled)
         return program
 
+    def fitting(self, cfg, params, batch, residues):
+        """The compiled network, if there is memory for a call of it."""
+        program = self.program(cfg, params, batch)
+        self.need = program.need
+        alphafold_memory.demand(program.need, params, residues)
+        return program
+
     def target(self, cfg, raw, seed, bucket):
         """A target's features, sampled and padded for this network."""
         return batches.Target(cfg, raw, seed, bucket, self.sampler(cfg))
@@ -145,7 +154,9 @@ class Network:
         for number in range(model.num_recycle + 1):
             key, now = jax.random.split(key)
             batch = {**target.batch(number, now), "prev": prev}
-            result = self.program(cfg, params, batch)(params, now, batch)
+            if not number:
+                program = self.fitting(cfg, params, batch, target.padded)
+            result = program(params, now, batch)
             prev = result.pop("prev")
             if number and float(result["tol"]) < model.recycle_early_stop_tolerance:
                 break
@@ -154,5 +165,6 @@ class Network:
     def _inside(self, cfg, params, target, key):
         """One call: the network recycles by itself."""
         batch = target.batch(0, key)
-        result = self.program(cfg, params, batch)(params, key, batch)
+        program = self.fitting(cfg, params, batch, target.padded)
+        result = program(params, key, batch)
         return result, int(result.get("num_recycles", cfg.model.num_recycle))

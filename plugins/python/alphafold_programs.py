@@ -6,6 +6,7 @@
     program = programs.program(cfg, batch)        traced, not compiled; batch: shapes
     program.digest                                what the compiler gets, as SHA-256
     program.compile()                             through JAX's persistent cache
+    program.need                                  then: memory of a call, or None
     result = program(params, key, batch)          compiles first, if nobody did
 
 Which models share a program is not known beforehand: it is read off the digest. Neither
@@ -32,6 +33,7 @@ import tempfile
 import time
 
 import alphafold_config
+import alphafold_memory
 
 # Compilations that take longer are told of; what is shorter are single operations.
 SLOW_S = 1.0
@@ -171,7 +173,7 @@ class Program:
         self._lowered, self._executable = lowered, None
         self.lower_s = seconds
         self.digest = digest_of(lowered.as_text())
-        self.counts = None  # of compile()
+        self.counts = self.need = None  # of compile()
 
     def compile(self):
         """Compile, or fetch from the cache; the Counts of it. Once."""
@@ -180,6 +182,7 @@ class Program:
             self._executable = self._lowered.compile()
             self._lowered = None
             self.counts = meter().since(before)
+            self.need = alphafold_memory.estimate(self._executable)
         return self.counts
 
     def __call__(self, params, key, batch):

@@ -11,6 +11,7 @@ import time
 
 import alphafold_batches
 import alphafold_config
+import alphafold_memory
 import alphafold_programs
 import alphafold_versions
 from af2flow_worker import Failure
@@ -89,6 +90,10 @@ def compile_program(request):
     compile_samplers(cfg, length)
     names = alphafold_programs.entries(folder)
     request.values["digest"] = program.digest
+    if program.need:
+        request.measures["memory_estimate"] = program.need.total
+        request.log("a prediction with it takes %.2f GiB of the device"
+                    % (program.need.total / alphafold_memory.GIB))
     request.measures.update(
         lower_s=program.lower_s,
         compile_s=time.monotonic() - start - program.lower_s,

@@ -9,11 +9,11 @@ compiles anyway says so.
 
 import json
 import os
-import resource
 import time
 
 import alphafold_batches
 import alphafold_config
+import alphafold_memory
 import alphafold_network
 import alphafold_outputs
 import alphafold_programs
@@ -110,15 +110,14 @@ def report(request, cached, compiled, counts):
             ", though caches were given: none of their entries fits" if cached else ""))
 
 
-def peak_memory():
-    """Bytes that this process had at most in main memory."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def device_memory():
-    """Bytes that were used at most of the GPU; None where JAX does not tell."""
-    import jax
-    return (jax.local_devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+def measure_memory(request, need):
+    """What was estimated before the network ran, and what was used at most."""
+    if need:
+        request.measures["memory_estimate"] = need.total
+    request.measures["worker_peak_memory"] = alphafold_memory.worker_peak()
+    peak = alphafold_memory.device_peak()
+    if peak:
+        request.measures["device_peak_memory"] = peak
 
 
 def measure(request, name, seconds):
@@ -126,10 +125,7 @@ def measure(request, name, seconds):
     request.measures.update({key + "_s": value for key, value in seconds.items()})
     request.measures.update({
         "timings.process_features_" + name: seconds["process_features"],
-        "timings.predict_and_compile_" + name: seconds["predict"],
-        "worker_peak_memory": peak_memory()})
-    if device_memory():
-        request.measures["device_peak_memory"] = device_memory()
+        "timings.predict_and_compile_" + name: seconds["predict"]})
 
 
 def predict(request):
@@ -155,6 +151,7 @@ def predict(request):
     seconds["write"] = clock.lap()
     report(request, cached, network.compiled - compiled, meter.since(before))
     measure(request, element.name, seconds)
+    measure_memory(request, network.need)
     request.values.update(alphafold_outputs.summary(result, target.multimer))
     request.values.update(model=element.name, recycles=recycles, random_seed=element.seed)
     request.log("%s: %s %.4f, %d residues%s, %d recycles, on %s" % (

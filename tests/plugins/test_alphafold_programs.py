@@ -46,7 +46,8 @@ batch, params = jax.tree_util.tree_map(
     lambda x: numpy.zeros(x.shape, x.dtype), (batch, alphafold_config.param_shapes(cfg)))
 program = programs.Programs().program(cfg, *programs.shapes_of((batch, params)))
 result = program(params, jax.random.PRNGKey(0), batch)
-print(json.dumps({"digest": program.digest, **program.counts._asdict(),
+print(json.dumps({"digest": program.digest, "need": program.need.total,
+                  **program.counts._asdict(),
                   "atoms": result["structure_module"]["final_atom_positions"].shape}))
 """ % (PYTHON, SMALL)
 
@@ -234,6 +235,9 @@ class Compiled(Folder):
             counts = child("model_4", 8, self.path("moved"), cores)
             self.assertEqual((counts["compiled"], counts["hits"]), (0, 1), counts)
             self.assertEqual(counts["atoms"], [8, 37, 3])
+            # Its memory is known of one from a cache, too: 0.37 GB of it are weights.
+            self.assertEqual(counts["need"], request.measures["memory_estimate"])
+            self.assertGreater(counts["need"], 370e6)
 
     def test_sampler(self):
         """What samples a complex's MSA, found again for arrays of a small and a deep one."""

@@ -27,8 +27,10 @@ import numpy  # noqa: E402
 import af2flow_worker as worker  # noqa: E402
 import alphafold_batches as batches  # noqa: E402
 import alphafold_config as config  # noqa: E402
+import alphafold_memory as memory  # noqa: E402
 import alphafold_network as networks  # noqa: E402
 import alphafold_outputs as outputs  # noqa: E402
+import alphafold_programs as programs  # noqa: E402
 import predict_alphafold as stage  # noqa: E402
 import random_params  # noqa: E402
 from af2flow_worker import Failure, Request  # noqa: E402
@@ -374,6 +376,19 @@ class Broken(Case):
         with unittest.mock.patch.object(WARM, "predict", side_effect=error):
             self.fails("memory", "RESOURCE_EXHAUSTED", "model_3")
 
+    def test_too_big(self):
+        # Told before it runs: what the compiler planned is more than what is left.
+        with unittest.mock.patch.object(memory, "room", return_value=(1 << 20, "the GPU")), \
+                unittest.mock.patch.object(programs.Program, "__call__") as call:
+            self.fails("memory", "beside its parameters for %d residues, the GPU has 0.00 GiB "
+                       "left" % LENGTH, "model_3")
+            call.assert_not_called()
+        reply, _ = self.ask("model_3")
+        need = reply["measures"]["memory_estimate"]
+        weights = memory.bytes_of(WARM.parameters(networks.params_path(DATA, "model_3")))
+        self.assertGreater(need, weights)
+        self.assertLess(need, 2 * weights)
+
     def test_goes_on(self):
         self.test_missing()
         self.assertTrue(self.ask("model_3")[0]["ok"])
@@ -381,7 +396,6 @@ class Broken(Case):
 
 class Caches(Case):
     def test_a_copy_is_used(self):
-        import alphafold_programs as programs
         cache = os.path.join(self.folder, "cache")
         os.makedirs(cache)
         WARM.clear()
