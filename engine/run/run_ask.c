@@ -24,6 +24,7 @@ struct question {
 	uint32_t node;
 	struct task_params *params; /* the question's own */
 	int is_tolerated;           /* the node's failure harms nobody else */
+	int tries_left;             /* for what may have been chance */
 	int has_other_values;       /* a retry may do without what is missing */
 	char *work_dir;
 };
@@ -49,6 +50,7 @@ add_question(struct asker *k, uint32_t node, struct task_params *params,
 	const struct stage *s = k->r->w->nodes[node].stage;
 	struct question q = {.asker = k, .node = node, .params = params,
 	                     .is_tolerated = o->on_failure == FAIL_SKIP,
+	                     .tries_left = o->retries > 0,
 	                     .has_other_values = o->has_retry_values && o->retries > 0};
 	int added;
 
@@ -139,6 +141,16 @@ told(struct question *q, int cls, const struct error *e)
 		          n->name, e->hint, "'%s': %s: %s", n->name, class_name(cls), e->text);
 }
 
+/* Neither about the input nor the machine: a host that was killed, say. */
+static int
+may_be_chance(int cls)
+{
+	return cls == AF2_CLASS_PLUGIN_CRASH || cls == AF2_CLASS_EXIT || cls == AF2_CLASS_SIGNAL
+	       || cls == AF2_CLASS_MEMORY;
+}
+
+static void ask_one(struct asker *k, struct question *q);
+
 static void
 answered(void *arg, const char *text, const char *const *files, size_t file_count, int cls,
          const struct error *e)
@@ -147,6 +159,12 @@ answered(void *arg, const char *text, const char *const *files, size_t file_coun
 	struct asker *k = q->asker;
 
 	k->open--;
+	if (e && error_is_set(e) && may_be_chance(cls) && q->tries_left > 0) {
+		q->tries_left--;
+		free(q->work_dir);
+		ask_one(k, q);
+		return;
+	}
 	if (e && error_is_set(e))
 		told(q, cls, e);
 	else

@@ -13,6 +13,7 @@ stages() {
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fixture.h>
@@ -48,6 +49,8 @@ fingerprint(af2_task *task)
 		return af2->retry(task, "the licence server is away");
 	if (!strcmp(print, "crash"))
 		abort();
+	if (!strcmp(print, "crash once") && mkdir(af2->param(task, "once"), 0755) == 0)
+		abort();
 	if (!strcmp(print, "slow"))
 		sleep(30);
 	af2->fingerprint_add(task, "print", print);
@@ -70,6 +73,7 @@ af2_plugin_entry(const af2_host *host)
 		{.name = "print"},
 		{.name = "of"},
 		{.name = "mark", .flags = AF2_PARAM_NO_RESULT},
+		{.name = "once", .flags = AF2_PARAM_NO_RESULT},
 	};
 	static const af2_port in[] = {{.name = "i", .types = "text",
 				       .cardinality = AF2_OPTIONAL}};
@@ -145,6 +149,18 @@ DOT
     expect 0 af2flow check p.dot -p print=later
     said "'predict': transient: fingerprint of plugin 'asked': the licence server is away"
     said "sound"
+}
+
+@test "what may have been chance is asked twice where the node has retries" {
+    predict "retries=1, once=\"$ROOM/once\""
+    expect 0 af2flow check p.dot -p print="crash once"
+    said "sound"
+    [ "$(asked)" = 2 ]
+    expect 2 af2flow check p.dot -p print=crash
+    said "'predict': plugin-crash: "
+    [ "$(asked)" = 4 ]
+    expect 2 af2flow check p.dot
+    [ "$(asked)" = 5 ]
 }
 
 @test "where no host can be started just now, the run pauses until one can" {

@@ -186,14 +186,18 @@ DOT
     workflow f <<'DOT'
 digraph f {
   graph [once="", mark=""]
-  a [plugin=semantics, what=x, print=dies, once="${once}", mark="${mark}", expand="i=1..2",
-     retries=1, retry_delay="0.2s"]
+  l [plugin=command, argv="touch ${out.o}/x", outputs="o:text+"]
+  m [plugin=command, argv="true", inputs="o:text", expand="v in l.o"]
+  a [plugin=semantics, what="${v}", print=dies, once="${once}", mark="${mark}",
+     expand="i=1..2", retries=1, retry_delay="0.2s"]
+  l -> m
+  m -> a [order=true]
 }
 DOT
     expect 0 af2flow run f.dot -p once="$ROOM/once" -p mark="$ROOM/mark" --plugin-dir "$STAGES" \
         --run-dir r
     said "tried again"
-    [ "$(cat r/results/a/i=2/o)" = "dies x" ]
+    [ "$(cat r/results/a/v=x,i=2/o)" = "dies x" ]
     [ "$(grep -c fingerprint mark)" = 2 ]
 }
 
