@@ -15,23 +15,27 @@ import os
 # Asked again after a boot, and so on another machine, too.
 BOOT = "/proc/sys/kernel/random/boot_id"
 
+COLABFOLD = "alphafold-colabfold"
 # Whatever is installed of these takes part in tracing, or in compiling.
-TRACING = ("alphafold-colabfold", "colabfold-kernels", "colabfold-cuda-kernels", "jax",
-           "dm-haiku")
+TRACING = ("colabfold-kernels", "colabfold-cuda-kernels", "jax", "dm-haiku")
 COMPILING = ("jaxlib", "jax-cuda12-plugin", "jax-cuda12-pjrt", "jax-cuda13-plugin",
              "jax-cuda13-pjrt", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13",
              "nvidia-cublas-cu12", "nvidia-cublas")
+# DeepMind's own code samples a monomer's MSA by TensorFlow.
+SAMPLING = ("tensorflow", "tensorflow-cpu")
 
 
-def _source_digest(folder):
-    """SHA-256 over the Python files of a package's folder."""
-    sha = hashlib.sha256()
-    for path in sorted(glob.glob(os.path.join(folder, "**", "*.py"), recursive=True)):
-        with open(path, "rb") as file:
-            body = file.read()
-        sha.update(b"%s %d\n" % (os.path.relpath(path, folder).encode(), len(body)))
-        sha.update(body)
-    return sha.hexdigest()
+def _sources(folder, parts):
+    """{"alphafold/PART/FILE.py": (SHA-256, path)} of the source in parts of a package, its
+    tests left out: each file is looked at, for trees are edited in place."""
+    found = {}
+    for part in parts:
+        for path in glob.glob(os.path.join(folder, part, "**", "*.py"), recursive=True):
+            if not path.endswith("_test.py"):
+                with open(path, "rb") as file:
+                    digest = hashlib.sha256(file.read()).hexdigest()
+                found["alphafold/" + os.path.relpath(path, folder)] = (digest, path)
+    return found
 
 
 def _installed(name):
@@ -53,17 +57,31 @@ def _demand(module):
     return spec
 
 
+def _has(name, folder):
+    """Whether it is that package whose module lies in `folder`: a source tree that comes
+    first in PYTHONPATH hides an installed package, whose metadata still are found."""
+    try:
+        there = importlib.metadata.distribution(name).locate_file(os.path.basename(folder))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return os.path.realpath(there) == os.path.realpath(folder)
+
+
+def alphafold(parts):
+    """{name: (version, file)} of the AlphaFold2 that would be imported: alphafold-colabfold
+    by its version, every other, a source tree say, by the files of `parts` of it."""
+    folder = list(_demand("alphafold").submodule_search_locations or [""])[0]
+    if _has(COLABFOLD, folder):
+        return {COLABFOLD: _installed(COLABFOLD)}
+    return _sources(folder, parts)
+
+
 def packages(names=TRACING + COMPILING):
-    """{package: (version, file)} of those that are installed. AlphaFold2 as a source tree,
-    which has no version of its own, counts by its files."""
+    """{package: (version, file)} of those that are installed, AlphaFold2 among them."""
     for module in ("jax", "haiku"):
         _demand(module)
     found = {name: _installed(name) for name in names}
-    spec = _demand("alphafold")
-    if not found.get("alphafold-colabfold"):
-        folder = list(spec.submodule_search_locations or [])[0]
-        found["alphafold"] = (_source_digest(os.path.join(folder, "model")),
-                              os.path.join(folder, "model", "modules.py"))
+    found.update(alphafold(("model", "common")))
     return {name: entry for name, entry in found.items() if entry}
 
 

@@ -6,12 +6,12 @@ import importlib.metadata
 import importlib.util
 import pickle
 
+import alphafold_versions
 from af2flow_worker import Failure
 
 AMINO_ACIDS = frozenset("ACDEFGHIKLMNPQRSTVWY")
-# What the results depend on: AlphaFold2 under one of its names, and its libraries.
-PACKAGES = (("alphafold-colabfold", "alphafold"), ("alphafold", "alphafold"),
-            ("biopython", "Bio"), ("numpy", "numpy"), ("pandas", "pandas"),
+# What the results depend on, beside AlphaFold2 itself.
+PACKAGES = (("biopython", "Bio"), ("numpy", "numpy"), ("pandas", "pandas"),
             ("scipy", "scipy"))
 
 
@@ -161,7 +161,7 @@ def versions():
     if importlib.util.find_spec("alphafold") is None:
         raise ImportError("no module named 'alphafold': give `python` an interpreter with "
                           "AlphaFold2's packages")
-    known = {}
+    known = alphafold_versions.alphafold(("data", "common"))
     for package, module in PACKAGES:
         try:
             version = importlib.metadata.version(package)
@@ -169,6 +169,4 @@ def versions():
             continue
         spec = importlib.util.find_spec(module)
         known[package] = (version, spec.origin or "" if spec else "")
-    if not known.keys() & {"alphafold", "alphafold-colabfold"}:
-        known["alphafold"] = ("unknown", importlib.util.find_spec("alphafold").origin or "")
     return known

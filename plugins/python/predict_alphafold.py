@@ -165,4 +165,5 @@ METHODS = {"predict": predict}
 
 def versions():
     """What decides numbers: the network's code and what it computes with."""
-    return alphafold_versions.packages(alphafold_versions.TRACING + ("jaxlib", "numpy"))
+    return alphafold_versions.packages(
+        alphafold_versions.TRACING + alphafold_versions.SAMPLING + ("jaxlib", "numpy"))

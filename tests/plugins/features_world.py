@@ -25,6 +25,7 @@ from alphafold.data import (mmcif_parsing, parsers, pipeline,  # noqa: E402
                             pipeline_multimer, templates)
 from alphafold.data.tools import hhsearch, hmmsearch  # noqa: E402
 
+import alphafold_versions  # noqa: E402
 import features_alphafold as stage  # noqa: E402
 import features_data as data  # noqa: E402
 from af2flow_worker import Request  # noqa: E402
@@ -85,9 +86,13 @@ class World:
         kind = templates.HmmsearchHitFeaturizer if multimer else \
             templates.HhsearchHitFeaturizer
         return pipeline.DataPipeline(
-            "jackhmmer", "hhblits", self.path("uniref90.fasta"), self.path("mgnify.fasta"),
-            self.path("bfd"), self.path("bfd"), self.path("small_bfd.fasta"), searcher,
-            self.featurizer(kind), small)
+            jackhmmer_binary_path="jackhmmer", hhblits_binary_path="hhblits",
+            uniref90_database_path=self.path("uniref90.fasta"),
+            mgnify_database_path=self.path("mgnify.fasta"),
+            bfd_database_path=self.path("bfd"), uniref30_database_path=self.path("bfd"),
+            small_bfd_database_path=self.path("small_bfd.fasta"),
+            template_searcher=searcher, template_featurizer=self.featurizer(kind),
+            use_small_bfd=small)
 
     def reference(self, name, records, multimer=False, small=False):
         """(features, folder of the searches) by the package, with AlphaFold2's rules."""
@@ -96,8 +101,9 @@ class World:
         os.mkdir(msas)
         run = self.monomer_pipeline(multimer, small)
         if multimer:
-            run = pipeline_multimer.DataPipeline(run, "jackhmmer",
-                                                 self.path("uniprot.fasta"))
+            run = pipeline_multimer.DataPipeline(
+                run, jackhmmer_binary_path="jackhmmer",
+                uniprot_database_path=self.path("uniprot.fasta"))
         with alphafold2():
             return run.process(fasta, msas), msas
 
@@ -132,7 +138,10 @@ def assess(hit, query_sequence, **_):
 
 @contextlib.contextmanager
 def alphafold2():
-    """The package as DeepMind has it."""
+    """The package as DeepMind has it; nothing to do for DeepMind's own code."""
+    if "alphafold-colabfold" not in alphafold_versions.alphafold(("data",)):
+        yield
+        return
     letters = getattr(mmcif_parsing, "PDBData", None)
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.object(

@@ -29,7 +29,7 @@ class Config(unittest.TestCase):
         self.assertEqual(config.options({"num_recycle": "0"}).num_recycle, 0)
         cfg = config.model_config("model_1")
         self.assertEqual(cfg.model.num_recycle, 3)
-        self.assertFalse(cfg.model.global_config.bfloat16)
+        self.assertFalse(cfg.model.global_config.get("bfloat16"))
         cfg = config.model_config("model_1_multimer_v3", config.options({"max_msa": "9"}))
         self.assertEqual(cfg.model.embeddings_and_evoformer.num_msa, 9)
         self.assertTrue(cfg.model.global_config.bfloat16)
@@ -59,12 +59,14 @@ class Config(unittest.TestCase):
         cfg = config.model_config("model_1", small)
         target = batches.Target(cfg, config.toy_features(11), 0, "16")
         batch, shapes = target.batch(1, None), config.batch_shapes(cfg, 16)
-        self.assertEqual({**batch, "prev": None}.keys(), shapes.keys())
+        outside = config.recycles_outside()
+        prev = {"prev": None} if outside else {}
+        self.assertEqual({**batch, **prev}.keys(), shapes.keys())
         for name, array in batch.items():
             self.assertEqual((array.shape, array.dtype),
                              (shapes[name].shape, shapes[name].dtype), name)
-        self.assertEqual(shapes["msa_feat"].shape, (2, 4, 16, 49))
-        self.assertEqual(shapes["prev"]["prev_pair"].shape, (16, 16, 128))
+        self.assertEqual(shapes["msa_feat"].shape, (2 if outside else 2 * 4, 4, 16, 49))
+        self.assertEqual(config.prev_shapes(16)["prev_pair"].shape, (16, 16, 128))
 
     def test_rows(self):
         cfg = config.model_config("model_1_multimer_v3")

@@ -107,20 +107,45 @@ class Packages(unittest.TestCase):
         self.assertTrue(found["jax"][1].endswith("jax-77.1.dist-info/METADATA"))
         self.assertTrue(os.path.exists(found["jax"][1]))
 
+    def source(self, body, *path):
+        path = os.path.join(self.root, "alphafold", *path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as file:
+            file.write(body)
+        return path
+
     def test_source_tree(self):
-        """DeepMind's own has no version: its files count."""
+        """DeepMind's own has no version: its files count, but not all of them."""
         for module in ("jax", "haiku", "alphafold"):
             self.package(module)
-        found = []
-        for body in ("a = 1\n", "a = 2\n", "a = 1\n"):
-            path = os.path.join(self.root, "alphafold", "model", "modules.py")
-            with open(path, "w", encoding="ascii") as file:
-                file.write(body)
-            with mock.patch.object(versions, "_installed", lambda name: None):
-                found.append(versions.packages()["alphafold"])
-        self.assertEqual(found[0], found[2])
-        self.assertNotEqual(found[0][0], found[1][0])
-        self.assertTrue(os.path.exists(found[0][1]))
+        constants = self.source("a = 1\n", "common", "constants.py")
+        self.source("a = 1\n", "common", "constants_test.py")
+        self.source("a = 1\n", "data", "pipeline.py")
+        found = versions.packages(())
+        self.assertEqual(sorted(found), ["alphafold/common/constants.py",
+                                         "alphafold/model/__init__.py"])
+        self.assertEqual(found["alphafold/common/constants.py"][1], constants)
+        self.assertEqual(sorted(versions.alphafold(("data",))), ["alphafold/data/pipeline.py"])
+        self.source("a = 2\n", "common", "constants.py")
+        self.assertNotEqual(versions.packages(())["alphafold/common/constants.py"],
+                            found["alphafold/common/constants.py"])
+        self.source("a = 1\n", "common", "constants.py")
+        self.assertEqual(versions.packages(()), found)
+
+    def test_a_tree_before_a_package(self):
+        """What is imported counts, not what is installed."""
+        self.package("jax")
+        self.package("haiku")
+        self.package("alphafold", "alphafold-colabfold", "88.2")
+        self.assertEqual(versions.packages(())["alphafold-colabfold"][0], "88.2")
+        first = os.path.join(self.root, "first")
+        os.mkdir(first)
+        sys.path.insert(0, first)
+        self.addCleanup(sys.path.remove, first)
+        installed, self.root = self.root, first
+        self.package("alphafold")
+        self.root = installed
+        self.assertEqual(sorted(versions.packages(())), ["alphafold/model/__init__.py"])
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ class Files(Case):
 
     def test_versions(self):
         found = read.versions()
-        self.assertTrue({"alphafold", "alphafold-colabfold"} & found.keys())
+        self.assertTrue({"alphafold-colabfold", "alphafold/data/pipeline.py"} & found.keys())
         self.assertTrue(all(os.path.exists(path) for _, path in found.values()))
 
 
