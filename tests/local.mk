@@ -188,6 +188,7 @@ system_tests = \
 	tests/system/affinity.bats \
 	tests/system/alphafold.bats \
 	tests/system/alphafold_env.bats \
+	tests/system/alphafold_failures.bats \
 	tests/system/asking.bats \
 	tests/system/bad_input.bats \
 	tests/system/containers.bats \
@@ -286,6 +287,7 @@ EXTRA_DIST += \
 	tests/cmocka_tap tests/unittest_tap.py tests/fixtures $(bench_files) \
 	$(long_tests) tests/long/alphafold_equal.py \
 	tests/system/helper.bash tests/system/reasons.bash tests/system/as_user.inc \
+	tests/system/alphafold.bash tests/system/alphafold_broken.py \
 	tests/system/alphafold_data.py tests/system/alphafold_layout.py \
 	$(python_helpers) $(python_tests) $(lint_tests) $(system_tests) $(system_variants)
 

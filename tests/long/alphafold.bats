@@ -4,27 +4,19 @@
 # package called directly, each in a process of its own: same features, seeds and numerics. Part
 # of `make check-long`. 30 residues, or 80 in three chains; 16 + 16 MSA rows; 1 recycle.
 load ../system/helper
+load ../system/alphafold
 
 setup_file() {
-    export XDG_CACHE_HOME=$BATS_FILE_TMPDIR/cache XDG_CONFIG_HOME=$BATS_FILE_TMPDIR/config
-    export DATA=$BATS_FILE_TMPDIR/data AF2FLOW_STORE=$BATS_FILE_TMPDIR/store
-    unset CUDA_VISIBLE_DEVICES SLURM_JOB_ID
-    [ -n "${AF2_ALPHAFOLD_PYTHON:-}" ] || return 0
-    /usr/bin/python3 "$AF2_SRCDIR/tests/system/alphafold_data.py" \
-        "$AF2_SRCDIR/workflows/demo" "$DATA"
-    "$AF2_ALPHAFOLD_PYTHON" "$AF2_SRCDIR/workflows/demo/random_params.py" "$DATA" monomer \
-        multimer >"$BATS_FILE_TMPDIR/params.log" 2>&1
+    alphafold_data monomer multimer
 }
 
 # five PRESET FASTA OPTIONS...: run the workflow, then compare with the package.
 five() {
     local preset=$1 fasta=$2
     shift 2
-    [ -n "${AF2_ALPHAFOLD_PYTHON:-}" ] || skip "AF2_ALPHAFOLD_PYTHON names no Python with AlphaFold2"
-    expect 0 af2flow run "$AF2_SRCDIR/workflows/alphafold2.dot" -p fasta_paths="$DATA/$fasta.fasta" \
-        -p data_dir="$DATA" -p db_preset=reduced_dbs -p max_template_date=2022-01-01 \
-        -p python="$AF2_ALPHAFOLD_PYTHON" -p model_preset="$preset" -p max_msa=16 \
-        -p max_extra_msa=16 -p num_recycle=1 -p models_to_relax=none --run-dir "$preset" "$@"
+    need_alphafold
+    expect 0 alphafold2 run "$DATA/$fasta.fasta" -p model_preset="$preset" -p num_recycle=1 \
+        -p models_to_relax=none --run-dir "$preset" "$@"
     expect 0 "$AF2_ALPHAFOLD_PYTHON" "$AF2_SRCDIR/tests/long/alphafold_equal.py" \
         "$preset/results/$fasta" "$DATA" 5 '{"num_recycle":1,"max_msa":16,"max_extra_msa":16}'
     echo "# $preset: ${output##*$'\n'}" >&3

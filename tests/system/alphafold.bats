@@ -5,30 +5,10 @@
 # and every file that run_alphafold.py writes. One data folder and one store for all.
 # once
 load helper
+load alphafold
 
 setup_file() {
-    export XDG_CACHE_HOME=$BATS_FILE_TMPDIR/cache XDG_CONFIG_HOME=$BATS_FILE_TMPDIR/config
-    export DATA=$BATS_FILE_TMPDIR/data AF2FLOW_STORE=$BATS_FILE_TMPDIR/store
-    unset CUDA_VISIBLE_DEVICES SLURM_JOB_ID
-    /usr/bin/python3 "$AF2_SRCDIR/tests/system/alphafold_data.py" \
-        "$AF2_SRCDIR/workflows/demo" "$DATA"
-    [ -z "${AF2_ALPHAFOLD_PYTHON:-}" ] ||
-        "$AF2_ALPHAFOLD_PYTHON" "$AF2_SRCDIR/workflows/demo/random_params.py" "$DATA" \
-            model_1 model_2 model_1_multimer_v3 >"$BATS_FILE_TMPDIR/params.log" 2>&1
-}
-
-need_alphafold() {
-    [ -n "${AF2_ALPHAFOLD_PYTHON:-}" ] || skip "AF2_ALPHAFOLD_PYTHON names no Python with AlphaFold2"
-}
-
-# The workflow on these data, small enough for a test.
-alphafold2() {
-    local command=$1 fasta=$2
-    shift 2
-    af2flow "$command" "$AF2_SRCDIR/workflows/alphafold2.dot" -p fasta_paths="$fasta" \
-        -p data_dir="$DATA" -p db_preset=reduced_dbs -p max_template_date=2022-01-01 \
-        -p python="${AF2_ALPHAFOLD_PYTHON:-/usr/bin/python3}" -p max_msa=16 \
-        -p max_extra_msa=16 -p num_recycle=0 "$@"
+    alphafold_data model_1 model_2 model_1_multimer_v3
 }
 
 layout() {
@@ -105,21 +85,4 @@ layout() {
         model_1_multimer_v3_pred_1
     # Another seed gives another structure.
     if cmp -s x/results/pair/unrelaxed_model_1_multimer_v3_pred_{0,1}.pdb; then false; fi
-}
-
-@test "broken weights cost their model only: exit 3, the other is ranked" {
-    need_alphafold
-    mkdir -p broken/params
-    cp "$DATA/params/params_model_1.npz" broken/params/
-    head -c 100000 "$DATA/params/params_model_2.npz" >broken/params/params_model_2.npz
-    local args=()
-    for d in uniref90:uniref90.fasta mgnify:mgy_clusters_2022_05.fa pdb70:pdb70; do
-        args+=(-p "${d%%:*}_database_path=$DATA/${d%%:*}/${d#*:}")
-    done
-    expect 3 alphafold2 run "$DATA/mono.fasta" -p models=1..2 "${args[@]}" -p data_dir=broken \
-        -p small_bfd_database_path="$DATA/small_bfd/bfd-first_non_consensus_sequences.fasta" \
-        -p use_templates=no -p template_mmcif_dir= -p obsolete_pdbs_path= --run-dir r
-    said "params_model_2.npz"
-    [ -s r/results/mono/ranked_0.pdb ]
-    [ ! -e r/results/mono/ranked_1.pdb ]
 }
