@@ -166,6 +166,7 @@ python_helpers = \
 python_tests = \
 	tests/plugins/test_alphafold_config.py \
 	tests/plugins/test_alphafold_memory.py \
+	tests/plugins/test_alphafold_outputs.py \
 	tests/plugins/test_alphafold_programs.py \
 	tests/plugins/test_alphafold_versions.py \
 	tests/plugins/test_demo_scripts.py \
