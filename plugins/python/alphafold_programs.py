@@ -37,7 +37,8 @@ import alphafold_memory
 
 # Compilations that take longer are told of; what is shorter are single operations.
 SLOW_S = 1.0
-ENTRY = "-cache"
+# NAME-HASH-cache; older versions of JAX name it without the last part.
+ENTRY = re.compile(r"[a-zA-Z].*-[0-9a-f]{64}(-cache)?")
 
 Counts = collections.namedtuple("Counts", "compiled slow seconds hits")
 
@@ -92,8 +93,10 @@ def enable_cache(folder):
         "jax_compilation_cache_dir": folder,
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
-        "jax_persistent_cache_enable_xla_caches": "none",
     }
+    xla = "jax_persistent_cache_enable_xla_caches"
+    if hasattr(jax.config, xla):  # older versions have no such caches
+        values[xla] = "none"
     if jax.config.jax_compilation_cache_dir != folder:
         compilation_cache.reset_cache()  # it opens a folder once
     for name, value in values.items():
@@ -111,7 +114,7 @@ def disable_cache():
 def entries(folder):
     """Names of the cache entries in a folder; none if there is no such folder."""
     try:
-        return sorted(name for name in os.listdir(folder) if name.endswith(ENTRY))
+        return sorted(name for name in os.listdir(folder) if ENTRY.fullmatch(name))
     except FileNotFoundError:
         return []
 

@@ -294,6 +294,15 @@ class Cache(Folder):
         self.assertEqual(self.compile(folder), (0, 1))
         self.assertEqual(self.compile(self.make("b")), (1, 0))
 
+    def test_names(self):
+        """Entries of newer and older versions of JAX; not what is half written."""
+        digest = "0123456789abcdef" * 4
+        names = ["jit_f-%s" % digest, "jit_f-%s-cache" % digest]
+        for name in names + ["jit_f-%s-atime" % digest, "_temp_jit_f-%s" % digest,
+                             "tmpx_1y2z", ".lockfile"]:
+            self.write(name, "x")
+        self.assertEqual(programs.entries(self.folder), names)
+
     def test_merged(self):
         self.compile(self.make("a"), 3)
         self.compile(self.make("b"), 4)
