@@ -3,8 +3,8 @@
  * event.
  *
  * Events (member "event"):
- *   run-start   run_id version pid host boot argv limits{cpus,gpus,memory} tasks
- *   start       task attempt pid cpus gpus memory cpu_list gpu_ids [host: warm|new]
+ *   run-start   run_id version pid host argv limits{cpus,gpus,memory} tasks
+ *   start       task attempt cpus gpus memory cpu_list [gpu_ids]
  *               [reason why]   (of model/reasons.h; none: the task's first)
  *   end         task attempt outcome(ok|failed|skipped|cancelled) class message status
  *               signal seconds cpu_seconds max_rss [peak_memory] [key] [captured]
