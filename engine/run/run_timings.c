@@ -49,15 +49,17 @@ void
 run_timings(struct run *r, uint32_t task, const struct result *res)
 {
 	const struct wf_node *node = &r->w->nodes[r->g->tasks[task].node];
-	js *v, *measures = result_measures(res), *made = result_made(res);
-	int speaks = has_timings(measures), whole = made && is_whole(r, node);
+	/* Parsed only where it is wanted: this is called for each of many tasks. */
+	js *v, *measures = result_measures(res);
+	js *made = is_whole(r, node) ? result_made(res) : NULL;
+	int speaks = has_timings(measures);
 	const char *name, *const *names, *const *values;
 	struct arena arena = {0};
 	struct str path = {0};
 	void *it = NULL;
 	size_t count;
 
-	if (!speaks && !whole)
+	if (!speaks && !made)
 		return;
 	run_branch(r, task, &arena, &count, &names, &values);
 	run_glob_folder(r, count, names, values, &path);
@@ -67,7 +69,7 @@ run_timings(struct run *r, uint32_t task, const struct result *res)
 			note_seconds(r, folder, name + strlen("timings."), js_as_real(v, 0));
 	if (speaks)
 		note_seconds(r, folder, "", 0);
-	if (whole)
+	if (made)
 		note_seconds(r, folder, node->name, js_get_real(made, "seconds", 0));
 	str_free(&path);
 	arena_free(&arena);
