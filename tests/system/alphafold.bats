@@ -18,6 +18,8 @@ layout() {
 @test "the workflow is sound, and drawn by dot without a word" {
     expect 0 alphafold2 check "$DATA/mono.fasta" --until hhsearch,bfd,small_bfd,mgnify
     expect 0 alphafold2 check "$DATA/pair.fasta" -p model_preset=multimer --until hmmsearch,uniprot
+    expect 2 alphafold2 check "$DATA/mono.fasta" -p db_preset=small_dbs
+    said "'small_dbs' is no choice of 'db_preset'"
     dot -Tsvg "$AF2_SRCDIR/workflows/alphafold2.dot" -o drawn.svg 2>said
     [ ! -s said ]
     grep -q relax_best drawn.svg
