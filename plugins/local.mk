@@ -56,6 +56,7 @@ pluginexec_LTLIBRARIES += \
 	plugins/models.la \
 	plugins/msa_hhblits.la \
 	plugins/msa_jackhmmer.la \
+	plugins/padded_length.la \
 	plugins/pick.la \
 	plugins/predict.la \
 	plugins/programs.la \
@@ -152,6 +153,17 @@ plugins_msa_jackhmmer_la_CPPFLAGS = $(plugin_cppflags)
 plugins_msa_jackhmmer_la_CFLAGS = $(plugin_cflags)
 plugins_msa_jackhmmer_la_LDFLAGS = $(plugin_ldflags)
 plugins_msa_jackhmmer_la_LIBADD = plugins/libcommon.la -lm
+
+#: plugins/padded_length*.[ch] plugins/python_stage.[ch]
+plugins_padded_length_la_SOURCES = \
+	plugins/padded_length.c \
+	plugins/python_stage.c \
+	plugins/python_stage.h
+
+plugins_padded_length_la_CPPFLAGS = $(plugin_cppflags)
+plugins_padded_length_la_CFLAGS = $(plugin_cflags)
+plugins_padded_length_la_LDFLAGS = $(plugin_ldflags)
+plugins_padded_length_la_LIBADD = plugins/libcommon.la -lm
 
 #: plugins/pick*.[ch] plugins/rank.h plugins/rank_lddt.[ch] plugins/rank_models.c
 plugins_pick_la_SOURCES = \
@@ -250,6 +262,7 @@ dist_pluginpy_DATA = \
 	plugins/python/features_alphafold.py \
 	plugins/python/features_read.py \
 	plugins/python/features_rules.py \
+	plugins/python/padded_length.py \
 	plugins/python/predict_alphafold.py \
 	plugins/python/predict_promod3.py \
 	plugins/python/programs_alphafold.py \

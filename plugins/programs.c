@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Stage `programs`: which compiled programs the models of a target need. Models share
+ * Stage `programs`: which compiled programs models need at a padded length. Models share
  * one if, and only if, the networks that JAX hands to the compiler are equal, so each
  * configuration is lowered (traced, nothing compiled) and its text hashed;
  * programs_alphafold.py says how. Each distinct program is one element of the list
  * `programs`, named by the first 16 hex digits of its hash:
  *     {"digest": "9b1f…", "model": "model_3", "models": ["model_3", "model_4"],
  *      "length": 256, "options": {…}, "shapes": {"aatype": ["int32", 1, 256], …}}
- * Nothing of the target but its padded length stands there, so that targets of one
- * bucket have equal elements, and what is made from them is made once.
+ * Nothing of a target is read but its padded length, so that for all targets of a bucket
+ * this is one task, and so is what is made from its elements.
  */
 #include <af2flow/plugin.h>
 
@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/fasta.h"
 #include "common/text.h"
 #include "python_stage.h"
 
@@ -44,33 +43,6 @@ static af2_outcome
 fingerprint(af2_task *task)
 {
 	return python_stage_fingerprint(host, task, SCRIPT);
-}
-
-/* The path of an optional input, "" without one. */
-static const char *
-input_path(af2_task *task, const char *port)
-{
-	return host->input_count(task, port) ? host->input(task, port, 0)->path : "";
-}
-
-/* The length of the target's one sequence, "" where that is not the whole target or the
- * worker reads it elsewhere. */
-static int
-target_length(af2_task *task, char *length, size_t size, struct fault *fault)
-{
-	struct fasta fasta = {0};
-	struct fasta_limits limits = {.max_records = 1, .allow_nucleotides = 1};
-
-	length[0] = '\0';
-	if (!host->input_count(task, "sequence") ||
-	    host->input_count(task, "chain_map") || host->input_count(task, "features"))
-		return 0;
-	const char *path = host->input(task, "sequence", 0)->path;
-	int rc = fasta_read(&fasta, path, &limits, fault);
-	if (rc == 0)
-		snprintf(length, size, "%zu", fasta.records[0].length);
-	fasta_free(&fasta);
-	return rc;
 }
 
 /* Copy the program `name` from the worker's folder to its output. */
@@ -132,14 +104,13 @@ hand_all_over(af2_task *task, const char *folder, struct fault *fault)
 
 /* Ask the worker, with the paths of all models. */
 static af2_outcome
-ask(af2_task *task, const char *length, const char *folder)
+ask(af2_task *task, const char *folder)
 {
+	const af2_item *features = host->input(task, "features", 0);
 	/* clang-format off */
 	const char *const fixed[] = {
-		"length", length,
-		"chain_map", input_path(task, "chain_map"),
-		"features", input_path(task, "features"),
-		"bucket", host->param(task, "bucket"),
+		"length", host->input(task, "length", 0)->path,
+		"features", features ? features->path : "",
 		"num_recycle", host->param(task, "num_recycle"),
 		"num_ensemble", host->param(task, "num_ensemble"),
 		"max_msa", host->param(task, "max_msa"),
@@ -168,7 +139,7 @@ static af2_outcome
 run(af2_task *task)
 {
 	struct fault fault = {0};
-	char length[32], folder[PATH_MAX];
+	char folder[PATH_MAX];
 	int n = snprintf(folder, sizeof(folder), "%s/programs", host->work_dir(task));
 
 	if (n < 0 || (size_t)n >= sizeof(folder))
@@ -178,9 +149,7 @@ run(af2_task *task)
 		fault_errno(&fault, "cannot make", folder);
 		return fault_fail(host, task, &fault);
 	}
-	if (target_length(task, length, sizeof(length), &fault))
-		return fault_fail(host, task, &fault);
-	af2_outcome outcome = ask(task, length, folder);
+	af2_outcome outcome = ask(task, folder);
 	if (outcome == AF2_OK && hand_all_over(task, folder, &fault))
 		return fault_fail(host, task, &fault);
 	return outcome;
@@ -192,8 +161,6 @@ static const af2_param params[] = {
 	 .doc = "recycles, as predict has it; unset: the model's own"},
 	{.name = "num_ensemble", .type = AF2_INT, .min = 1, .max = 64,
 	 .doc = "ensemble, as predict has it; unset: the model's own"},
-	{.name = "bucket", .type = AF2_STRING,
-	 .doc = "lengths that targets are padded to, as predict has it"},
 	{.name = "max_msa", .type = AF2_INT, .min = 1, .max = 100000,
 	 .doc = "MSA clusters, as predict has it; unset: the model's own"},
 	{.name = "max_extra_msa", .type = AF2_INT, .min = 1, .max = 1000000,
@@ -210,10 +177,8 @@ static const af2_port inputs[] = {
 	{.name = "models", .types = "json", .cardinality = AF2_MANY,
 	 .flags = AF2_PORT_SET, .min = 1,
 	 .doc = "the models to run, as the stage models lists them"},
-	{.name = "sequence", .types = "fasta", .cardinality = AF2_OPTIONAL,
-	 .doc = "the target's one sequence: of a monomer its length is enough"},
-	{.name = "chain_map", .types = "json", .cardinality = AF2_OPTIONAL,
-	 .doc = "the target's chains, as the stage instance writes them: their lengths"},
+	{.name = "length", .types = "alphafold.length", .cardinality = AF2_ONE,
+	 .doc = "the target's padded length, as the stage padded_length writes it"},
 	{.name = "features", .types = "features", .cardinality = AF2_OPTIONAL,
 	 .doc = "the target's features, where a multimer's network samples the MSA itself"},
 };

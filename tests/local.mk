@@ -133,6 +133,7 @@ plugin_tests = \
 	tests/plugins/test_models \
 	tests/plugins/test_msa_hhblits \
 	tests/plugins/test_msa_jackhmmer \
+	tests/plugins/test_padded_length \
 	tests/plugins/test_pick \
 	tests/plugins/test_predict \
 	tests/plugins/test_predict_network \

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stage `programs`: the distinct programs of a target's models.
+"""Stage `programs`: the distinct programs of models at a length.
 
-Each configuration is lowered for the padded length and its text hashed; models with one
-hash are a group. A group is written as HASH.json, 16 digits: {"digest", "model" (to
-compile it by), "models" (all that the configuration belongs to), "length", "options",
-"shapes"}. `models` counts all models of AlphaFold2 with that configuration, wanted or
-not, so that a run of a single model and one of all five have equal elements.
+Each configuration is lowered for the padded length (padded_length.py) and its text
+hashed; models with one hash are a group. A group is written as HASH.json, 16 digits:
+{"digest", "model" (to compile it by), "models" (all that the configuration belongs to),
+"length", "options", "shapes"}. `models` counts all models of AlphaFold2 with that
+configuration, wanted or not, so that a run of a single model and one of all five have
+equal elements.
 """
 
 import json
@@ -15,6 +16,7 @@ import alphafold_batches
 import alphafold_config
 import alphafold_programs
 import alphafold_versions
+import padded_length
 from af2flow_worker import Failure
 
 
@@ -33,26 +35,11 @@ def read_models(paths):
     return sorted(found, key=str)
 
 
-def read_chain_map(path):
-    """Residues of all chains of a target."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return sum(int(chain["length"]) for chain in json.load(file).values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Failure("permanent", "cannot read chains '%s': %r" % (path, error)) from None
-
-
-def target_sizes(args):
-    """(residues, rows of the MSA) of a target; rows None where they are not known."""
+def msa_rows(args):
+    """Rows of the target's MSA; None where they are not known."""
     if args.get("features"):
-        raw = alphafold_batches.read_features(args["features"])
-        return alphafold_batches.length_of(raw), len(raw["msa"])
-    if args.get("chain_map"):
-        return read_chain_map(args["chain_map"]), None
-    if args.get("length"):
-        return int(args["length"]), None
-    raise Failure("permanent", "the target's length is not known: join 'sequence', "
-                  "'chain_map' or 'features'")
+        return len(alphafold_batches.read_features(args["features"])["msa"])
+    return None
 
 
 def write_shapes(batch):
@@ -144,8 +131,7 @@ def programs(request):
     models = read_models(request.args.get("models", []))
     if not models:
         raise Failure("permanent", "there are no models")
-    residues, rows = target_sizes(request.args)
-    length = alphafold_config.padded_length(residues, request.args.get("bucket", ""))
+    length, rows = padded_length.read_length(request.text("length")), msa_rows(request.args)
     found = {model: GROUPING.element(model, options(request.args, ensemble), length, rows)
              for model, ensemble in models}
     for model in sorted(name for name, element in found.items() if not element):

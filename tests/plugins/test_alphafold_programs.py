@@ -79,11 +79,14 @@ class Folder(unittest.TestCase):
     def model(self, name, **more):
         return self.write(name, json.dumps({"name": name + "_pred_0", "model": name, **more}))
 
-    def ask(self, models, output, ensemble=1, **args):
+    def length(self, length):
+        return self.write("length.json", json.dumps({"length": length}))
+
+    def ask(self, models, output, ensemble=1, length=8, **args):
         """The elements {file: bytes} of the stage `programs`."""
         request = Request({"args": {
             "models": [self.model(m, num_ensemble=ensemble) for m in models],
-            "output": self.make(output), **args}})
+            "length": self.length(length), "output": self.make(output), **args}})
         programs_alphafold.programs(request)
         found = {}
         for name in os.listdir(self.path(output)):
@@ -130,7 +133,7 @@ class Groups(Folder):
     """At AlphaFold2's own sizes, which decide who shares; the length does not."""
 
     def groups(self, models):
-        elements = self.ask(models, "groups", length="8")
+        elements = self.ask(models, "groups")
         return sorted(json.loads(text)["models"] for text in elements.values())
 
     def test_monomer(self):
@@ -143,12 +146,10 @@ class Groups(Folder):
 
 
 class Elements(Folder):
-    def test_only_the_padded_length_counts(self):
-        first = self.ask(["model_3"], "first", length="9", bucket="16", **SMALL)
-        chains = {"A": {"length": 5}, "B": {"length": 11}}
-        again = self.ask(
-            ["model_4", "model_3"], "again", bucket="16", num_recycle="1",
-            chain_map=self.write("chains.json", json.dumps(chains)), **SMALL)
+    def test_an_element(self):
+        """It tells of the length and of all models alike, not of those asked for."""
+        first = self.ask(["model_3"], "first", length=16, **SMALL)
+        again = self.ask(["model_4", "model_3"], "again", length=16, num_recycle="1", **SMALL)
         self.assertEqual(first, again)
         (name, text), = first.items()
         element = json.loads(text)
@@ -156,29 +157,28 @@ class Elements(Folder):
         self.assertEqual(element["length"], 16)
         self.assertEqual(element["models"], ["model_3", "model_4", "model_5"])
         self.assertEqual(element["shapes"]["msa_feat"], ["float32", 1, 8, 16, 49])
-        longer = self.ask(["model_3"], "longer", length="17", bucket="16", **SMALL)
+        longer = self.ask(["model_3"], "longer", length=32, **SMALL)
         self.assertNotEqual(list(longer), list(first))
 
     def test_ensemble(self):
         """The model's, unless the task says another."""
-        one = self.ask(["model_3"], "one", length="8", **SMALL)
-        two = self.ask(["model_3"], "two", 2, length="8", **SMALL)
+        one = self.ask(["model_3"], "one", **SMALL)
+        two = self.ask(["model_3"], "two", 2, **SMALL)
         (text,) = two.values()
         self.assertEqual(json.loads(text)["shapes"]["msa_feat"], ["float32", 2, 8, 8, 49])
         self.assertNotEqual(list(two), list(one))
         self.assertEqual(
-            self.ask(["model_3"], "own", 2, length="8", num_ensemble="1", **SMALL), one)
+            self.ask(["model_3"], "own", 2, num_ensemble="1", **SMALL), one)
 
-    def test_length_of_features(self):
-        """As the stage features writes them; a complex's, where the MSA's depth matters."""
+    def test_rows_of_features(self):
+        """As the stage assemble_features writes them; a complex's, where they matter."""
         with open(self.path("features.pkl"), "wb") as file:
             pickle.dump(config.toy_features(8), file)
-        args = {"features": self.path("features.pkl")}
-        self.assertEqual(programs_alphafold.target_sizes(args), (8, 1))
-        self.assertEqual(programs_alphafold.target_sizes({"length": "9"}), (9, None))
+        self.assertEqual(programs_alphafold.msa_rows({"features": self.path("features.pkl")}), 1)
+        self.assertIsNone(programs_alphafold.msa_rows({"features": ""}))
 
     def test_digest_in_another_process(self):
-        name, = self.ask(["model_3"], "one", length="8", **SMALL)
+        name, = self.ask(["model_3"], "one", **SMALL)
         self.assertEqual(child("model_4", 8)["digest"][:16] + ".json", name)
 
     def refused(self, text, **args):
@@ -189,20 +189,19 @@ class Elements(Folder):
         os.rmdir(self.path("none"))
 
     def test_refused(self):
-        self.refused("length is not known")
-        self.refused("cannot read chains", chain_map=self.write("x", "[]"))
+        self.refused("cannot read a length", length="long")
         self.refused("cannot read features", features=self.write("x", "no pickle"))
-        self.refused("'bucket' is no list", length="9", bucket="x")
         for text in ("", "{}", "[1]"):
             with self.assertRaises(Failure):
                 programs_alphafold.read_models([self.write("x", text)])
         with self.assertRaises(Failure):
-            programs_alphafold.programs(Request({"args": {"models": [], "length": "9"}}))
+            programs_alphafold.programs(Request({"args": {"models": [],
+                                                          "length": self.length(9)}}))
 
     def test_network_that_samples(self):
         """Where it samples the MSA itself, and its depth is not known, predict compiles."""
         request = Request({"args": {
-            "models": [self.model("model_1_multimer_v3")], "length": "9",
+            "models": [self.model("model_1_multimer_v3")], "length": self.length(9),
             "num_ensemble": "2", "output": self.make("none")}})
         programs_alphafold.programs(request)
         self.assertEqual(os.listdir(os.path.join(self.folder, "none")), [])
@@ -219,7 +218,7 @@ class Compiled(Folder):
     def test_moved_and_hit(self):
         """Compiled as a stage; used by other processes, in a copy of the folder, for another
         model of the group, with another number of threads."""
-        name, = self.ask(["model_3"], "one", length="8", **SMALL)
+        name, = self.ask(["model_3"], "one", **SMALL)
         request = self.compile(self.path("one", name), "cache")
         self.assertEqual(request.values["digest"][:16] + ".json", name)
         entries = programs.entries(self.path("cache"))

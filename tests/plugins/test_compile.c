@@ -50,7 +50,7 @@ make_program(const char *python)
 	harness_param(h, "max_extra_msa", "8");
 	harness_input(h, "models",
 		      harness_file(h, "m.json", "{\"model\": \"model_3\"}"));
-	harness_input(h, "sequence", harness_file(h, "q.fasta", ">query\nACDEFGHI\n"));
+	harness_input(h, "length", harness_file(h, "length.json", "{\"length\": 8}"));
 	assert_ok(h);
 	const char *name = harness_element(h, "programs", 0);
 	char *text = strdup(harness_read(h, harness_output(h, "programs", name), NULL));

@@ -15,9 +15,7 @@
 
 #include "harness.h"
 
-#define SEQUENCE ">query\nACDEFGHIK\n"
-
-/* A plugin with the interpreter `python`, small sizes, and the element of model 3. */
+/* A plugin with the interpreter `python`, small sizes, a length, and the element of model 3. */
 static struct harness *
 open_with(const char *python)
 {
@@ -26,11 +24,11 @@ open_with(const char *python)
 	harness_param(h, "python", python);
 	harness_param(h, "max_msa", "8");
 	harness_param(h, "max_extra_msa", "8");
-	harness_param(h, "bucket", "16");
 	harness_input(h, "models",
 		      harness_file(h, "model_3_pred_0.json",
 				   "{\"name\": \"model_3_pred_0\", \"model\": "
 				   "\"model_3\"}"));
+	harness_input(h, "length", harness_file(h, "length.json", "{\"length\": 16}\n"));
 	return h;
 }
 
@@ -53,7 +51,6 @@ lists_programs(void **state)
 	struct harness *h = open_with(alphafold_python());
 
 	(void)state;
-	harness_input(h, "sequence", harness_file(h, "query.fasta", SEQUENCE));
 	assert_ok(h);
 	const char *name = harness_element(h, "programs", 0);
 	assert_non_null(name);
@@ -84,17 +81,14 @@ names_versions(void **state)
 }
 
 static void
-refuses_bad_targets(void **state)
+refuses_bad_lengths(void **state)
 {
 	struct harness *h = open_with("/usr/bin/python3");
 
 	(void)state;
-	harness_input(h, "sequence",
-		      harness_file(h, "query.fasta", SEQUENCE ">two\nACDEF\n"));
-	assert_fails(h, AF2_CLASS_PERMANENT, "query.fasta");
-	harness_close(h);
-	h = open_with("/usr/bin/python3");
-	assert_fails(h, AF2_CLASS_PERMANENT, "the target's length is not known");
+	/* the path of the input that open_with() gave */
+	harness_file(h, "length.json", "{}");
+	assert_fails(h, AF2_CLASS_PERMANENT, "cannot read a length");
 	harness_close(h);
 }
 
@@ -105,7 +99,6 @@ refuses_bad_models(void **state)
 
 	(void)state;
 	harness_input(h, "models", harness_file(h, "x.json", "{}"));
-	harness_input(h, "sequence", harness_file(h, "query.fasta", SEQUENCE));
 	assert_fails(h, AF2_CLASS_PERMANENT, "cannot read the model");
 	harness_close(h);
 }
@@ -119,7 +112,6 @@ needs_packages(void **state)
 	(void)state;
 	if (!system("/usr/bin/python3 -c 'import alphafold' 2>/dev/null"))
 		skip();
-	harness_input(h, "sequence", harness_file(h, "query.fasta", SEQUENCE));
 	assert_fails(h, AF2_CLASS_UNAVAILABLE, "No module named");
 	assert_int_equal(harness_run_fingerprint(h), AF2_FAIL);
 	assert_int_equal(harness_class(h), AF2_CLASS_UNAVAILABLE);
@@ -142,7 +134,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_programs),
 		cmocka_unit_test(names_versions),
-		cmocka_unit_test(refuses_bad_targets),
+		cmocka_unit_test(refuses_bad_lengths),
 		cmocka_unit_test(refuses_bad_models),
 		cmocka_unit_test(needs_packages),
 		cmocka_unit_test(refuses_no_python),

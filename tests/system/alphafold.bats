@@ -59,6 +59,15 @@ layout() {
     said "put AlphaFold2's parameter files into '$DATA/params'"
 }
 
+@test "targets of one bucket are traced once, in one run and in the next" {
+    need_alphafold
+    programs() { alphafold2 run "$1" -p models=1 --until programs --run-dir "$2" "${@:3}"; }
+    expect 0 programs "$DATA/mono.fasta,$DATA/second.fasta" both -p bucket=32
+    [ "$(grep -c 'programs\[.*: started' <<<"$output")" = 1 ]
+    expect 0 programs "$DATA/second.fasta" one -p bucket=32,64
+    not_said "programs[target=second]: started"
+}
+
 @test "AlphaFold2's network: every file of a monomer is as run_alphafold.py writes it" {
     need_alphafold
     mono() { alphafold2 run "$DATA/mono.fasta" -p models=1..2 -p random_seed=3 "$@"; }
