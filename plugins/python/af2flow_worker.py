@@ -20,7 +20,9 @@ and says how a task failed by raising Failure(CLASS, TEXT) or Skip(TEXT). Every 
 exception is classified here, so that no traceback is ever the only explanation.
 """
 
+import ctypes
 import errno
+import gc
 import importlib.util
 import json
 import os
@@ -191,6 +193,15 @@ def answer(methods, body):
         return failed(error)
 
 
+def release(libc=ctypes.CDLL(None)):
+    """Give back what the last task had and nobody holds any more: a worker waits for its
+    next task, maybe of another size, beside others that need the memory. The C library
+    keeps what is freed between two blocks in use, unless it is asked (glibc alone is)."""
+    gc.collect()
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
 def serve(stage, words, source, sink):
     """Greet, then answer until end of file. The exit status."""
     try:
@@ -213,6 +224,7 @@ def serve(stage, words, source, sink):
             except (OSError, ValueError):
                 pass
         write_frame(sink, reply)
+        release()
 
 
 def print_versions(stage):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """plugins/python/af2flow_worker.py: framing, classes of failure, a stage end to end."""
 
+import ctypes
 import errno
 import io
 import json
@@ -42,7 +43,19 @@ STAGE = """
                "disk": OSError(28, "No space left on device", "/x")}[request.text("how")]
     def nan(request):
         request.values["x"] = float("nan")
-    METHODS = {"add": add, "fail": fail, "nan": nan}
+    KEPT = []
+    def resident(request):
+        with open("/proc/self/statm") as file:
+            pages = int(file.read().split()[1])
+        request.values["mib"] = pages * os.sysconf("SC_PAGE_SIZE") >> 20
+    def litter(request):
+        # 100 MB in a circle, with blocks in use among and behind them
+        circle = [bytearray(4000) for _ in range(25000)]
+        circle.append(circle)
+        KEPT.extend(circle[:-1:1000])
+        KEPT.append(bytearray(4000))
+        resident(request)
+    METHODS = {"add": add, "fail": fail, "nan": nan, "litter": litter, "resident": resident}
     def versions():
         return {"stage": ("1.2", __file__)}
 """
@@ -180,6 +193,14 @@ class Whole(unittest.TestCase):
             "log": ["a b"]})
         self.assertIn(b"stray on stdout", done.stdout)
         self.assertIn(b"stray on stderr", done.stderr)
+
+    @unittest.skipUnless(hasattr(ctypes.CDLL(None), "malloc_trim"), "the C library is not glibc")
+    def test_memory_is_given_back(self):
+        replies, _ = self.talk([b'{"method": "%s"}' % name for name in
+                                (b"resident", b"litter", b"resident")])
+        before, most, after = (reply["values"]["mib"] for reply in replies[1:])
+        self.assertGreater(most, before + 90)
+        self.assertLess(after, before + 20)
 
     def test_cut_frame_ends_it(self):
         replies, done = self.talk([])
