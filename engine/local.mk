@@ -45,6 +45,7 @@ base_sources = \
 
 #: engine/model/*.[ch]
 model_sources = \
+	engine/model/affinity.h \
 	engine/model/attributes.c \
 	engine/model/attributes.h \
 	engine/model/check.c \
@@ -255,6 +256,7 @@ run_sources = \
 	engine/run/run_execute.c \
 	engine/run/run_fail.c \
 	engine/run/run_finish.c \
+	engine/run/run_hints.c \
 	engine/run/run_items.c \
 	engine/run/run_key.c \
 	engine/run/run_pause.c \

@@ -198,6 +198,7 @@ system_tests = \
 	tests/system/demo.bats \
 	tests/system/explain.bats \
 	tests/system/failures.bats \
+	tests/system/hints.bats \
 	tests/system/install.bats \
 	tests/system/leaks.bats \
 	tests/system/leftovers.bats \

@@ -193,12 +193,12 @@ fits(const struct conn *c, const struct exec_spec *s, const char *setup)
 	       (c->cpus == s->slot.cpus && strcmp(c->cpu_list, s->slot.cpu_list) == 0);
 }
 
-/* How well an idle host that fits serves: what it has made for a task of the same affinity counts
- * for more than the caches of its cores. */
+/* How well an idle host that fits serves: what it has made for tasks that share something with
+ * this one counts for more than the caches of its cores. */
 static int
 merit(const struct conn *c, const struct exec_spec *s)
 {
-	return (s->affinity && c->affinity == s->affinity ? 2 : 0) +
+	return 2 * affinity_shared(c->affinity, s->affinity) +
 	       (strcmp(c->cpu_list, s->slot.cpu_list) == 0);
 }
 

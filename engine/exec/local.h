@@ -21,6 +21,7 @@
 #include "base/json.h"
 #include "base/loop.h"
 #include "base/str.h"
+#include "model/affinity.h"
 #include "model/config.h"
 #include "model/stage.h"
 
@@ -81,8 +82,8 @@ struct exec_spec {
 	                        * tree_memory.h), 0: none: class memory */
 	uint64_t capture; /* bytes kept of each of stdout, stderr; the rest is
 	                   * counted and cut */
-	uint32_t affinity; /* of two idle hosts that fit the one that had a task of the same is
-	                    * taken; 0: none */
+	struct affinity affinity; /* of two idle hosts that fit, that one is taken whose latest
+	                           * task shares more with this one */
 	int fresh; /* a retry: never a warm host */
 	int sync_after; /* seconds; outputs that took longer are fsynced by the host;
 	                 * <0 never */

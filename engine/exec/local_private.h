@@ -35,7 +35,7 @@ struct conn {
 	char *path, *setup, *gpu_ids;
 	unsigned cpus; /* of the latest task; matters with AF2_PLUGIN_FIXED_POOL */
 	uint64_t memory; /* of the latest slot */
-	uint32_t affinity; /* of the latest task */
+	struct affinity affinity; /* of the latest task */
 	char *cpu_list;
 	char *spare_dir; /* the work directory that it keeps; empty while it is idle */
 	unsigned long idle_stamp; /* grows: the smallest is the oldest */

@@ -23,9 +23,10 @@ run_enqueue(struct run *r, struct active *a)
 {
 	struct request q = {.cpus = a->options->cpus, .cpus_cap = a->options->cpus_cap,
 	                    .gpus = a->options->gpus, .memory = a->options->memory,
-	                    .affinity = a->options->affinity};
+	                    .affinity.text = a->options->affinity};
 	struct error e = {0};
 
+	run_hints(r, a, &q);
 	if (sched_possible(r->sched, &q, &e)) {
 		run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
 		return;

@@ -162,7 +162,7 @@ run_start(struct run *r, struct active *a, struct error *e)
 		.grace = a->options->grace < 0 ? r->s->settings.grace : a->options->grace,
 		.max_output = a->options->max_output, .memory_limit = memory_limit(r, a),
 		.capture = r->s->settings.capture,
-		.affinity = a->options->affinity, .fresh = a->attempt > 1, .sync_after = SYNC_AFTER};
+		.affinity = a->slot.affinity, .fresh = a->attempt > 1, .sync_after = SYNC_AFTER};
 	char *branch = run_branch_text(r, a->task);
 
 	if (!a->number)

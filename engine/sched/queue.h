@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/affinity.h"
+
 struct waiter {
 	double priority;
 	uint64_t arrival; /* a number that counts up */
 	uint32_t id;
-	uint32_t affinity; /* 0: none */
+	struct affinity affinity;
 };
 /* Zero-initialise. */
 struct queue {

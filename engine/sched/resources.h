@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "model/affinity.h"
 #include "sched/machine.h"
 
 struct slot {
@@ -17,7 +18,7 @@ struct slot {
 	unsigned *gpus;
 	unsigned gpu_count;
 	uint64_t memory;
-	uint32_t affinity; /* of the task that has it, for the scheduler */
+	struct affinity affinity; /* of the task that has it, for the scheduler */
 };
 struct resources;
 

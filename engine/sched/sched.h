@@ -5,9 +5,10 @@
  * Ready tasks with equal requests share a queue (a class), ordered by priority, then by
  * order of arrival, so a decision looks at one head per class, not at every task.
  *
- * Affinity: where a slot was given back by a task that shares something with one that waits (a
- * program that its host has compiled, say), that one goes first among those of equal priority in
- * its class, on the same GPU. The head is passed over so a bounded number of times.
+ * Affinity: where a slot was given back by a task that shares something with one that waits (the
+ * weights that its host has loaded, say), that one goes first among those of equal priority in
+ * its class, on the same GPU; before all, one whose hints are the same, too (the programs that its
+ * host has compiled). The head is passed over so a bounded number of times.
  */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
@@ -22,7 +23,7 @@ struct request {
 	unsigned cpus_cap; /* auto: most cores that help; 0: no cap */
 	int gpus;          /* N, -1 auto: one if the machine has any */
 	uint64_t memory;   /* bytes */
-	uint32_t affinity; /* what it shares with others; 0: nothing */
+	struct affinity affinity;
 };
 struct sched;
 

@@ -16,7 +16,7 @@ enum { WARM_MOST = 64, NO_GPU = -1 };
 
 /* A slot that was given back. */
 struct warm {
-	uint32_t affinity; /* of the task that had it */
+	struct affinity affinity; /* of the task that had it */
 	int gpu;
 };
 

@@ -29,7 +29,7 @@ warm_add(struct sched *s, const struct slot *slot)
 {
 	for (unsigned i = 0; i < slot->gpu_count; i++)
 		forget_gpu(s, slot->gpus[i]);
-	if (!slot->affinity || slot->gpu_count > 1)
+	if (!slot->affinity.text || slot->gpu_count > 1)
 		return;
 	if (s->warm_count == WARM_MOST)
 		forget(s, 0);
@@ -37,40 +37,47 @@ warm_add(struct sched *s, const struct slot *slot)
 		slot->affinity, slot->gpu_count ? (int)slot->gpus[0] : NO_GPU};
 }
 
-/* The newest warm place for this waiter, -1 if there is none. */
+/* The warm place that serves a waiter best, of equal ones the newest; -1 if there is none.
+ * *shared: how much it shares with what is there. */
 static int
-place_for(const struct sched *s, const struct class *c, const struct waiter *w)
+place_for(const struct sched *s, const struct class *c, const struct waiter *w, int *shared)
 {
+	int best = -1;
+
+	*shared = 0;
 	for (unsigned i = s->warm_count; i-- > 0;) {
 		const struct warm *m = &s->warm[i];
+		int has = affinity_shared(m->affinity, w->affinity);
 
-		if (m->affinity != w->affinity || (m->gpu != NO_GPU) != (c->q.gpus == 1))
+		if (has <= *shared || (m->gpu != NO_GPU) != (c->q.gpus == 1))
 			continue;
-		if (m->gpu == NO_GPU || resources_gpu_is_free(s->r, (unsigned)m->gpu))
-			return (int)i;
+		if (m->gpu == NO_GPU || resources_gpu_is_free(s->r, (unsigned)m->gpu)) {
+			best = (int)i;
+			*shared = has;
+		}
 	}
-	return -1;
+	return best;
 }
 
 struct waiter
 warm_choose(struct sched *s, struct class *c, int *gpu)
 {
 	struct waiter best = c->queue.v[0];
-	int place = -1;
+	int place = -1, most = 0;
 
 	*gpu = NO_GPU;
 	for (size_t i = 0; s->warm_count && c->yielded < YIELD_LIMIT && i < LOOK_AT &&
 			   i < c->queue.count && c->q.gpus < 2; i++) {
 		const struct waiter *w = &c->queue.v[i];
-		int found;
+		int found, shared;
 
-		if (!w->affinity || w->priority < c->queue.v[0].priority ||
-		    (place >= 0 && w->arrival > best.arrival))
+		if (w->priority < c->queue.v[0].priority)
 			continue;
-		found = place_for(s, c, w);
-		if (found < 0)
+		found = place_for(s, c, w, &shared);
+		if (shared < most || !shared || (shared == most && w->arrival > best.arrival))
 			continue;
 		place = found;
+		most = shared;
 		best = *w;
 	}
 	c->yielded = best.id == c->queue.v[0].id ? 0 : c->yielded + 1;

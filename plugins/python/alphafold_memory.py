@@ -2,6 +2,7 @@
 """How much memory a compiled program takes, and whether that much is there.
 
     need = estimate(executable)         Need, before anything runs; None: not known
+    main_memory(need)                   main memory that a worker with it takes
     demand(need, params, residues)      Failure of class `memory` where there is less
 
 The estimate is the compiler's own plan: it lays out arguments (the weights among them),
@@ -18,6 +19,9 @@ import resource
 from af2flow_worker import Failure
 
 GIB = 1 << 30
+# Main memory of a worker beside what XLA plans: the interpreter, JAX and its compiler, a file
+# of parameters being read. Measured on CPUs: 0.9 GiB and a little, whatever the length.
+WORKER = GIB
 MEMINFO = "/proc/meminfo"
 
 
@@ -38,6 +42,15 @@ def estimate(executable):
                     plan.temp_size_in_bytes)
     except (AttributeError, TypeError, NotImplementedError, RuntimeError):
         return None
+
+
+def main_memory(need):
+    """Bytes of main memory that a worker takes which runs a program here; None where that
+    is a GPU's, or where the program's need is not known."""
+    import jax
+    if need is None or jax.default_backend() != "cpu":
+        return None
+    return need.total + WORKER
 
 
 def bytes_of(tree):

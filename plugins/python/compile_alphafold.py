@@ -94,6 +94,9 @@ def compile_program(request):
         request.measures["memory_estimate"] = program.need.total
         request.log("a prediction with it takes %.2f GiB of the device"
                     % (program.need.total / alphafold_memory.GIB))
+    memory = alphafold_memory.main_memory(program.need)
+    if memory:
+        request.values["reader_memory"] = memory  # predict gets that much from the scheduler
     request.measures.update(
         lower_s=program.lower_s,
         compile_s=time.monotonic() - start - program.lower_s,

@@ -42,6 +42,19 @@ class Estimate(unittest.TestCase):
             self.assertIsNone(memory.estimate(silent))
 
 
+class MainMemory(unittest.TestCase):
+    def of(self, backend, need):
+        jax = types.SimpleNamespace(default_backend=lambda: backend)
+        with mock.patch.dict(sys.modules, jax=jax):
+            return memory.main_memory(need)
+
+    def test_worker_and_program(self):
+        need = memory.Need(5 * GIB, 2 * GIB, GIB // 2)
+        self.assertEqual(self.of("cpu", need), 8.5 * GIB)
+        self.assertIsNone(self.of("gpu", need))
+        self.assertIsNone(self.of("cpu", None))
+
+
 class Room(unittest.TestCase):
     def meminfo(self, text):
         with tempfile.NamedTemporaryFile("w", suffix="meminfo") as file:

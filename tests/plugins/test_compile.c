@@ -89,6 +89,9 @@ compiles(void **state)
 	assert_true(harness_measure(h, "lower_s") > 0);
 	assert_true(harness_measure(h, "compile_s") > 0);
 	assert_non_null(strstr(program, harness_value(h, "digest")));
+	/* What `predict` is to have of a machine without a GPU: a worker and the program. */
+	assert_true(harness_number(h, "reader_memory") ==
+		    harness_measure(h, "memory_estimate") + (1 << 30));
 
 	/* The same again in the warm worker: nothing is missing in the second folder. */
 	harness_reset(h);

@@ -148,7 +148,10 @@ typedef enum af2_cardinality {
 } af2_cardinality;
 
 #define AF2_PORT_SET 1u  /* many input whose order does not matter to the result */
-#define AF2_PORT_HINT 2u /* input that may help but never changes the result */
+/* Input that may help but never changes the result. Its producer may say what tasks that take
+ * it need, by the value "reader_memory", in bytes of main memory: they get a slot that large,
+ * unless the workflow says how much memory they have. */
+#define AF2_PORT_HINT 2u
 
 /* One input or output. */
 typedef struct af2_port {

@@ -225,31 +225,32 @@ test_rebind_of_warm_host(void **state)
 	says(b, "cannot bind to cores '9999': Invalid argument");
 }
 
-/* Of two hosts that fit, the older one if it had a task of the same affinity. */
+/* The host, a fresh one or whichever fits best, that a task gets. */
+static int
+host_for(struct bench *b, struct affinity affinity, int fresh)
+{
+	probe(b, "slot", "");
+	b->spec.affinity = affinity;
+	b->spec.fresh = fresh;
+	assert_int_equal(bench_run(b), AF2_OK);
+	return b->pid;
+}
+
+/* Of two hosts that fit, the older one if its task shared more with this one. */
 static void
 test_affinity(void **state)
 {
 	struct bench *b = *state;
-	int first, second;
+	int first = host_for(b, (struct affinity){7, 1}, 0);
+	int second = host_for(b, (struct affinity){9, 1}, 1);
 
-	probe(b, "slot", "");
-	b->spec.affinity = 7;
-	assert_int_equal(bench_run(b), AF2_OK);
-	first = b->pid;
-	probe(b, "slot", "");
-	b->spec.affinity = 9;
-	b->spec.fresh = 1;
-	assert_int_equal(bench_run(b), AF2_OK);
-	second = b->pid;
 	assert_int_not_equal(first, second);
-	probe(b, "slot", "");
-	b->spec.affinity = 7;
-	assert_int_equal(bench_run(b), AF2_OK);
-	assert_int_equal(b->pid, first);
-	probe(b, "slot", "");
-	b->spec.affinity = 9;
-	assert_int_equal(bench_run(b), AF2_OK);
-	assert_int_equal(b->pid, second);
+	assert_int_equal(host_for(b, (struct affinity){7, 1}, 0), first);
+	assert_int_equal(host_for(b, (struct affinity){9, 2}, 0), second);
+	assert_int_equal(host_for(b, (struct affinity){7, 2}, 0), first);
+	second = host_for(b, (struct affinity){7, 3}, 1);
+	assert_int_equal(host_for(b, (struct affinity){7, 2}, 0), first);
+	assert_int_equal(host_for(b, (struct affinity){7, 3}, 0), second);
 }
 
 static void

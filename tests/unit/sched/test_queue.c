@@ -61,7 +61,7 @@ random_use(void **state)
 
 		if (where[id] < 0) {
 			where[id] = rand() % 2;
-			in[id] = (struct waiter){rand() % 10, step, id, 0};
+			in[id] = (struct waiter){.priority = rand() % 10, .arrival = step, .id = id};
 			queue_push(&q[where[id]], (uint32_t)where[id], &p, in[id]);
 		} else {
 			size_t ahead = 0;

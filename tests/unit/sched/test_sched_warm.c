@@ -34,11 +34,18 @@ end(struct fixture *f)
 }
 
 static void
-ready(struct fixture *f, uint32_t id, int gpus, uint32_t affinity, double priority)
+ready_with(struct fixture *f, uint32_t id, int gpus, struct affinity affinity,
+           double priority)
 {
 	struct request q = {.cpus = 1, .gpus = gpus, .affinity = affinity};
 
 	sched_ready(f->s, id, &q, priority);
+}
+
+static void
+ready(struct fixture *f, uint32_t id, int gpus, uint32_t affinity, double priority)
+{
+	ready_with(f, id, gpus, (struct affinity){affinity, 0}, priority);
 }
 
 static void
@@ -66,6 +73,54 @@ equal_ones_follow_each_other(void **state)
 		assert_next(&f, order[i], &slot);
 		sched_done(f.s, &slot);
 	}
+	end(&f);
+}
+
+/* One slot, one model, targets of two lengths: those of one length together; with other hints
+ * the model alone still counts. */
+static void
+equal_hints_follow_each_other(void **state)
+{
+	static const uint32_t order[] = {0, 3, 5, 1, 4, 2};
+	struct fixture f;
+	struct slot slot;
+
+	(void)state;
+	begin(&f, 1, 0);
+	ready_with(&f, 0, 0, (struct affinity){A, 1}, 0);
+	ready_with(&f, 1, 0, (struct affinity){A, 2}, 0);
+	ready_with(&f, 2, 0, (struct affinity){B, 1}, 0);
+	ready_with(&f, 3, 0, (struct affinity){A, 1}, 0);
+	ready_with(&f, 4, 0, (struct affinity){A, 2}, 0);
+	ready_with(&f, 5, 0, (struct affinity){A, 1}, 0);
+	for (int i = 0; i < 6; i++) {
+		assert_next(&f, order[i], &slot);
+		sched_done(f.s, &slot);
+	}
+	end(&f);
+}
+
+/* Two GPUs with one model and other programs: a target goes where its program is. */
+static void
+a_gpu_keeps_its_programs(void **state)
+{
+	struct fixture f;
+	struct slot a, b, next;
+	unsigned gpu_a;
+
+	(void)state;
+	begin(&f, 8, 2);
+	ready_with(&f, 0, 1, (struct affinity){A, 1}, 0);
+	ready_with(&f, 1, 1, (struct affinity){A, 2}, 0);
+	assert_next(&f, 0, &a);
+	assert_next(&f, 1, &b);
+	gpu_a = a.gpus[0];
+	sched_done(f.s, &a);
+	sched_done(f.s, &b); /* the newest, which would do as well */
+	ready_with(&f, 2, 1, (struct affinity){A, 1}, 0);
+	assert_next(&f, 2, &next);
+	assert_int_equal(next.gpus[0], gpu_a);
+	sched_done(f.s, &next);
 	end(&f);
 }
 
@@ -173,6 +228,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equal_ones_follow_each_other),
+		cmocka_unit_test(equal_hints_follow_each_other),
+		cmocka_unit_test(a_gpu_keeps_its_programs),
 		cmocka_unit_test(priority_counts_for_more),
 		cmocka_unit_test(a_gpu_goes_on),
 		cmocka_unit_test(another_task_cools_it),

@@ -1,0 +1,85 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What hints tell the scheduler: which tasks belong together, and how much memory they need.
+load helper
+
+setup() {
+    room_setup
+    mkdir "$ROOM/stages"
+    "${CC:-cc}" -I"$AF2_SRCDIR/engine/include" -I"$FIX/plugins" -D_GNU_SOURCE -fPIC -shared \
+        -o "$ROOM/stages/teller.so" "$FIX/stages/teller.c"
+}
+
+# start_of RUN TASK FIELD: of the journal's start events.
+start_of() {
+    python3 - "$1/journal" "$2" "$3" <<'PY'
+import json
+import sys
+events = [json.loads(line.split(" ", 1)[1]) for line in open(sys.argv[1])]
+print(" ".join(str(e[sys.argv[3]]) for e in events
+               if e["event"] == "start" and e["task"].startswith(sys.argv[2])))
+PY
+}
+
+@test "of tasks with one affinity, those with equal hints follow each other" {
+    # what a hint holds counts, not who made it: targets 1 and 3 have equal ones
+    targets() {
+        workflow t <<DOT
+digraph t {
+  h [plugin=command, expand="target=1..4", argv="expr \${target} % 2", ok_exit="0,1", outputs="o:table", stdout=o]
+  a [plugin=teller, expand="target=1..4", what="\${target}"$1]
+  h -> a
+}
+DOT
+    }
+    targets ""
+    expect 0 af2flow run t.dot --run-dir r --cpus 1 --plugin-dir stages
+    [ "$(start_of r a task)" = "a[target=1] a[target=2] a[target=3] a[target=4]" ]
+    rm -r .af2flow
+    targets ', affinity=model'
+    expect 0 af2flow run t.dot --run-dir q --cpus 1 --plugin-dir stages
+    [ "$(start_of q a task)" = "a[target=1] a[target=3] a[target=2] a[target=4]" ]
+}
+
+@test "a hint tells how much memory its reader needs, unless the workflow does" {
+    workflow m <<'DOT'
+digraph m {
+  h [plugin=teller, expand="i=1..2", what="${i}", reader_memory="${i}00M"]
+  most [plugin=teller, what=most, reader_memory="900T"]
+  a [plugin=teller, expand="j=1..2", what="${j}"]
+  said [plugin=teller, what=said, memory="1M"]
+  alone [plugin=teller, what=alone]
+  h -> {a said}
+  most -> alone
+}
+DOT
+    expect 0 af2flow run m.dot --run-dir r --memory 300M --cpus 2 --plugin-dir stages
+    # the largest of all hints; what no machine has is all that this one has
+    [ "$(start_of r 'a[' memory)" = "$((200 << 20)) $((200 << 20))" ]
+    [ "$(start_of r said memory)" = "$((1 << 20))" ]
+    [ "$(start_of r alone memory)" = "$((300 << 20))" ]
+    # it is in no key
+    expect 0 af2flow run m.dot --run-dir r --plugin-dir stages
+    said "nothing to do"
+}
+
+@test "tasks that do not fit beside each other by their hints wait, with a reason" {
+    workflow m <<'DOT'
+digraph m {
+  graph [go=""]
+  h [plugin=teller, what=h, reader_memory="200M"]
+  a [plugin=teller, expand="j=1..2", what="${j}", go="${go}"]
+  h -> a
+}
+DOT
+    af2flow run m.dot -p go="$ROOM/go" --run-dir r --memory 300M --cpus 2 --plugin-dir stages >log 2>&1 3>&- &
+    pid=$!
+    wait_for 20 grep -q 'a\[j=.\]: started' log
+    first=$(sed -n 's/\(a\[j=.\]\): started.*/\1/p' log)
+    case $first in 'a[j=1]') other='a[j=2]' ;; *) other='a[j=1]' ;; esac
+    wait_for 20 test -s r/waiting
+    expect 0 af2flow explain r "$other" --plugin-dir stages
+    said "200.0M of memory"
+    touch go
+    wait $pid
+}
