@@ -34,6 +34,8 @@ plugin_common_sources = \
 	plugins/common/ports.h \
 	plugins/common/residues.c \
 	plugins/common/residues.h \
+	plugins/common/sha256sum.c \
+	plugins/common/sha256sum.h \
 	plugins/common/stockholm.c \
 	plugins/common/stockholm.h \
 	plugins/common/stockholm_query.c \

@@ -26,16 +26,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <af2flow/plugin.h>
 
+#include "common/sha256sum.h"
 #include "common/text.h"
 
 static const af2_host *host;
 
 #define MODELS 5
-#define SHA256_HEX 64
 #define NAME_SIZE 64
 
 /* What the parameters ask for. */
@@ -45,7 +44,7 @@ struct plan {
 	int64_t predictions; /* a model */
 	int64_t seed, ensemble;
 	char folder[PATH_MAX];
-	char digest[MODELS][SHA256_HEX + 1];
+	sha256_text digest[MODELS];
 };
 
 /* --- parameters ------------------------------------------------------------------ */
@@ -142,59 +141,28 @@ find_weights(const struct plan *plan, int model, char path[PATH_MAX],
 	return 0;
 }
 
-/* What `sha256sum` printed. A path with strange characters begins its line by '\'. */
-static int
-read_digests(struct plan *plan, const char *report, struct fault *fault)
-{
-	struct line_reader lines;
-	int rc = line_open(&lines, report, fault), got = 1;
-
-	for (int i = 0; rc == 0 && i < MODELS; i++) {
-		if (!plan->chosen[i])
-			continue;
-		got = line_next(&lines, fault);
-		const char *hex = got == 1 ? lines.line + (*lines.line == '\\') : "";
-		if (got < 0)
-			rc = -1;
-		else if (strspn(hex, "0123456789abcdef") != SHA256_HEX)
-			rc = fault_set(fault, AF2_CLASS_TRANSIENT,
-				       "sha256sum said nothing of a file");
-		else
-			memcpy(plan->digest[i], hex, SHA256_HEX);
-	}
-	line_close(&lines);
-	return rc;
-}
-
 /* Find and digest the weights of all models chosen. */
 static af2_outcome
 digest_weights(af2_task *task, struct plan *plan, struct fault *fault)
 {
-	char paths[MODELS][PATH_MAX], report[PATH_MAX];
-	const char *argv[MODELS + 3] = {"sha256sum", "--"};
-	af2_program program = {
-		.struct_size = sizeof(program), .argv = argv, .stdout_path = report};
-	af2_exit how = {.struct_size = sizeof(how)};
-	size_t words = 2;
+	char found[MODELS][PATH_MAX];
+	const char *paths[MODELS];
+	sha256_text digests[MODELS];
+	size_t count = 0;
 
 	for (int i = 0; i < MODELS; i++) {
 		if (!plan->chosen[i])
 			continue;
-		if (find_weights(plan, i, paths[i], fault) != 0)
+		if (find_weights(plan, i, found[i], fault) != 0)
 			return fault_fail(host, task, fault);
-		argv[words++] = paths[i];
+		paths[count++] = found[i];
 	}
-	if (snprintf(report, sizeof(report), "%s/sums", host->work_dir(task)) >= PATH_MAX)
-		return host->fail(task, AF2_CLASS_PERMANENT, "the path '%s' is too long",
-				  host->work_dir(task));
 	host->progress(-1, "reading weights");
-	host->run_program(task, &program, &how);
-	af2_outcome outcome = host->check_exit(task, &how, "sha256sum");
-	if (outcome)
-		return outcome;
-	int rc = read_digests(plan, report, fault);
-	unlink(report);
-	return rc == 0 ? AF2_OK : fault_fail(host, task, fault);
+	af2_outcome outcome = sha256sum_files(host, task, paths, count, digests);
+	for (int i = MODELS - 1; !outcome && i >= 0; i--)
+		if (plan->chosen[i])
+			memcpy(plan->digest[i], digests[--count], sizeof(sha256_text));
+	return outcome;
 }
 
 static af2_outcome

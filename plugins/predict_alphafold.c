@@ -13,14 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/fault.h"
-#include "common/text.h"
+#include "common/sha256sum.h"
 #include "predict.h"
 #include "python_stage.h"
 
 #define NAME_SIZE 96
 #define MODELS 5 /* of a preset */
-#define SHA256_HEX 64
 
 /* A prediction's names. */
 struct chosen {
@@ -95,35 +93,14 @@ weights_path(const af2_host *host, af2_task *task, const char *model,
 static af2_outcome
 add_weights(const af2_host *host, af2_task *task, const char *path)
 {
-	char report[PATH_MAX];
-	const char *argv[] = {"sha256sum", "--", path, NULL};
-	af2_program program = {
-		.struct_size = sizeof(program), .argv = argv, .stdout_path = report};
-	af2_exit how = {.struct_size = sizeof(how)};
-	struct line_reader reader = {0};
-	struct fault fault = {0};
+	sha256_text digest;
+	af2_outcome outcome = sha256sum_files(host, task, &path, 1, &digest);
 
-	if ((size_t)snprintf(report, sizeof(report), "%s/weights.txt",
-			     host->work_dir(task)) >= sizeof(report))
-		return host->fail(task, AF2_CLASS_PERMANENT,
-				  "the path of the work folder is too long");
-	host->run_program(task, &program, &how);
-	af2_outcome outcome = host->check_exit(task, &how, "sha256sum");
 	if (outcome)
 		return outcome;
-	if (line_open(&reader, report, &fault) || line_next(&reader, &fault) != 1 ||
-	    reader.length < SHA256_HEX)
-		outcome = host->retry(task, "sha256sum said nothing of '%s'", path);
-	else {
-		/* A path with strange characters begins its line by '\'. */
-		char *digest = reader.line + (*reader.line == '\\');
-		digest[SHA256_HEX] = '\0';
-		host->fingerprint_add(task, "weights", digest);
-		host->fingerprint_file(task, path);
-	}
-	line_close(&reader);
-	unlink(report);
-	return outcome;
+	host->fingerprint_add(task, "weights", digest);
+	host->fingerprint_file(task, path);
+	return AF2_OK;
 }
 
 static af2_outcome
