@@ -13,34 +13,6 @@
 
 static const af2_host *host;
 
-static int
-copy_bytes(FILE *in, FILE *out)
-{
-	char buffer[65536];
-	size_t n;
-
-	while ((n = fread(buffer, 1, sizeof(buffer), in)) > 0)
-		if (fwrite(buffer, 1, n, out) != n)
-			break;
-	return ferror(in) ? -1 : 0;
-}
-
-static int
-copy_file(const char *from, const char *to, struct fault *fault)
-{
-	FILE *in = fopen(from, "re");
-	if (!in)
-		return fault_errno(fault, "cannot open", from);
-	FILE *out = out_open(to, fault);
-	int rc = out ? 0 : -1;
-	if (out && copy_bytes(in, out) != 0)
-		rc = fault_errno(fault, "cannot read", from);
-	fclose(in);
-	if (out && out_close(out, to, fault) != 0)
-		rc = -1;
-	return rc;
-}
-
 static af2_outcome
 write_best(const struct ranking *r)
 {
@@ -55,7 +27,7 @@ write_best(const struct ranking *r)
 	const char *path = host->output(r->task, "best", NULL, file);
 	if (!path)
 		return AF2_FAIL;
-	if (copy_file(best->path, path, &fault) != 0)
+	if (file_copy(best->path, path, &fault) != 0)
 		return fault_fail(host, r->task, &fault);
 	host->value_text(r->task, "model", best->name);
 	host->value_text(r->task, "score", r->label);

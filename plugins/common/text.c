@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A growing string, a reader of lines, and a checked output file.
+ * A growing string, a reader of lines, a checked output file, and a copy of one.
  */
 #include "text.h"
 
@@ -120,4 +120,32 @@ out_close(FILE *file, const char *path, struct fault *fault)
 		return fault_errno(fault, "cannot write", path);
 	}
 	return 0;
+}
+
+static int
+copy_bytes(FILE *in, FILE *out)
+{
+	char buffer[65536];
+	size_t n;
+
+	while ((n = fread(buffer, 1, sizeof(buffer), in)) > 0)
+		if (fwrite(buffer, 1, n, out) != n)
+			break;
+	return ferror(in) ? -1 : 0;
+}
+
+int
+file_copy(const char *from, const char *to, struct fault *fault)
+{
+	FILE *in = fopen(from, "re");
+	if (!in)
+		return fault_errno(fault, "cannot open", from);
+	FILE *out = out_open(to, fault);
+	int rc = out ? 0 : -1;
+	if (out && copy_bytes(in, out) != 0)
+		rc = fault_errno(fault, "cannot read", from);
+	fclose(in);
+	if (out && out_close(out, to, fault) != 0)
+		rc = -1;
+	return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A growing string, a reader of lines, and a checked output file.
+ * A growing string, a reader of lines, a checked output file, and a copy of one.
  */
 #ifndef PLUGINS_COMMON_TEXT_H
 #define PLUGINS_COMMON_TEXT_H
@@ -48,5 +48,7 @@ void line_close(struct line_reader *reader);
 FILE *out_open(const char *path, struct fault *fault);
 /* Close it; -1 if anything that was written to it failed. */
 int out_close(FILE *file, const char *path, struct fault *fault);
+/* Copy a file's bytes to another, which is made or emptied; 0, or -1 with the fault set. */
+int file_copy(const char *from, const char *to, struct fault *fault);
 
 #endif
