@@ -60,6 +60,7 @@ pluginexec_LTLIBRARIES += \
 	plugins/msa_jackhmmer.la \
 	plugins/padded_length.la \
 	plugins/pick.la \
+	plugins/precomputed_msas.la \
 	plugins/predict.la \
 	plugins/programs.la \
 	plugins/rank.la \
@@ -179,6 +180,15 @@ plugins_pick_la_CPPFLAGS = $(plugin_cppflags)
 plugins_pick_la_CFLAGS = $(plugin_cflags)
 plugins_pick_la_LDFLAGS = $(plugin_ldflags)
 plugins_pick_la_LIBADD = plugins/libcommon.la -lm
+
+#: plugins/precomputed_msas*.[ch]
+plugins_precomputed_msas_la_SOURCES = \
+	plugins/precomputed_msas.c
+
+plugins_precomputed_msas_la_CPPFLAGS = $(plugin_cppflags)
+plugins_precomputed_msas_la_CFLAGS = $(plugin_cflags)
+plugins_precomputed_msas_la_LDFLAGS = $(plugin_ldflags)
+plugins_precomputed_msas_la_LIBADD = plugins/libcommon.la -lm
 
 #: plugins/predict*.[ch] plugins/python_stage.[ch]
 plugins_predict_la_SOURCES = \

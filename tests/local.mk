@@ -135,6 +135,7 @@ plugin_tests = \
 	tests/plugins/test_msa_jackhmmer \
 	tests/plugins/test_padded_length \
 	tests/plugins/test_pick \
+	tests/plugins/test_precomputed_msas \
 	tests/plugins/test_predict \
 	tests/plugins/test_predict_network \
 	tests/plugins/test_programs \
@@ -191,6 +192,7 @@ system_tests = \
 	tests/system/alphafold.bats \
 	tests/system/alphafold_env.bats \
 	tests/system/alphafold_failures.bats \
+	tests/system/alphafold_precomputed.bats \
 	tests/system/asking.bats \
 	tests/system/bad_input.bats \
 	tests/system/containers.bats \
