@@ -20,21 +20,30 @@ SEARCH = """
     instance -> %(name)s
     %(name)s -> chain_features [input=%(name)s]
 """
-WORKFLOW = """
-digraph features {
-    instance [fasta="%(folder)s/target.fasta"]
+BFD = """
     bfd      [plugin=msa_hhblits, expand="chain in instance.chains",
               database="%(folder)s/bfd", database2="%(folder)s/bfd"]
+    instance -> bfd
+    bfd -> chain_features [input=bfd]
+"""
+EARLIER = """
+    uniref90 [plugin=precomputed_msas, expand="chain in instance.chains", chain="${chain}",
+              fasta="%(folder)s/target.fasta", precomputed_msas_dir="%(folder)s/earlier",
+              model_preset=%(preset)s]
+    instance -> uniref90 -> chain_features
+"""
+WORKFLOW = """
+digraph features {
+    instance [fasta="%(folder)s/target.fasta", model_preset=%(preset)s]
     hits     [%(search)s]
     chain_features [expand="chain in instance.chains", python="%(python)s",
               model_preset=%(preset)s, template_mmcif_dir="%(folder)s/mmcif",
               max_template_date="%(date)s"]
     features [plugin=assemble_features, python="%(python)s", model_preset=%(preset)s]
-    instance -> bfd
     instance -> chain_features
-    bfd -> chain_features [input=bfd]
     %(searches)s
-    uniref90 -> hits -> chain_features [output=hits]
+    uniref90 -> hits [output=%(output)s]
+    hits -> chain_features [output=hits]
     chain_features -> features
     instance -> features
 }
@@ -55,11 +64,14 @@ class Workflow(Case):
         self.own = World(self.enterContext(tempfile.TemporaryDirectory()))
         self.run_dir = self.own.path("run")
 
-    def write(self, preset, records):
+    def write(self, preset, records, earlier=False):
+        """The workflow: with searches, or with the alignments below `earlier`."""
         multimer = preset == "multimer"
         names = (("uniref90", 10000), ("mgnify", 501), ("uniprot", 0))[:3 if multimer else 2]
         searches = "".join(SEARCH % {"name": name, "cap": cap, "folder": self.own.folder}
-                           for name, cap in names)
+                           for name, cap in names) + BFD % {"folder": self.own.folder}
+        if earlier:
+            searches = EARLIER % {"folder": self.own.folder, "preset": preset}
         search = 'plugin=templates, database="%s"' % self.own.path("pdb70")
         if multimer:
             search = 'plugin=templates_hmmsearch, database="%s"' \
@@ -68,7 +80,8 @@ class Workflow(Case):
         with open(self.own.path("features.dot"), "w", encoding="ascii") as out:
             out.write(WORKFLOW % {
                 "folder": self.own.folder, "preset": preset, "date": DATE,
-                "python": sys.executable, "search": search, "searches": searches})
+                "python": sys.executable, "search": search, "searches": searches,
+                "output": "uniref90" if earlier else "hits"})
 
     def run_it(self):
         """What `run` printed."""
@@ -104,6 +117,30 @@ class Workflow(Case):
             with open(os.path.join(self.run_dir, "results", "msas", chain, "pdb_hits.sto"),
                       "rb") as file:
                 self.assertEqual(file.read(), hits)
+
+    def check_earlier(self, preset, records):
+        """The alignments that the package's pipeline left give the features that it made."""
+        multimer = preset == "multimer"
+        wanted, msas = self.own.reference("wanted", records, multimer=multimer)
+        os.makedirs(self.own.path("earlier", "target"))
+        os.symlink(msas, self.own.path("earlier", "target", "msas"))
+        self.write(preset, records, earlier=True)
+        self.run_it()
+        self.assert_equal(self.features(), wanted)
+        return msas
+
+    def test_earlier_monomer(self):
+        self.check_earlier("monomer", [("query", A)])
+
+    def test_earlier_multimer(self):
+        msas = self.check_earlier("multimer", [("first", A), ("second", A), ("third", B)])
+        self.assertEqual(sorted(glob.glob(os.path.join(msas, "*/uniprot_hits.sto"))),
+                         [os.path.join(msas, chain, "uniprot_hits.sto") for chain in "AC"])
+
+    def test_earlier_equal_chains(self):
+        """The pipeline searches UniProt for no homomer."""
+        msas = self.check_earlier("multimer", [("first", A), ("second", A)])
+        self.assertFalse(os.path.exists(os.path.join(msas, "A", "uniprot_hits.sto")))
 
     def test_structures_count(self):
         self.write("monomer", [("query", A)])
