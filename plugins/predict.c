@@ -121,6 +121,8 @@ static const af2_param params[] = {
 	 .doc = "alphafold: rows a chunk; fewer take less memory and more time; unset: 4"},
 	{.name = "result_pickle", .type = AF2_BOOL, .default_value = "yes",
 	 .doc = "alphafold: write AlphaFold2's result_MODEL.pkl, up to 1.5 GB"},
+	{.name = "benchmark", .type = AF2_BOOL, .default_value = "no",
+	 .doc = "alphafold: predict once more, with nothing to compile, for timings.json"},
 	{.name = "frugal", .type = AF2_INT,
 	 .flags = AF2_PARAM_SETUP | AF2_PARAM_NO_RESULT, .default_value = "1", .min = 1,
 	 .max = 1024,

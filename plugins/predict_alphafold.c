@@ -208,6 +208,7 @@ run(const af2_host *host, af2_task *task, af2_process *process)
 		"subbatch_size", host->param(task, "subbatch_size"),
 		"frugal", host->param(task, "frugal"),
 		"bucket", host->param(task, "bucket"),
+		"benchmark", host->param(task, "benchmark"),
 		"unrelaxed", declare(host, task, "unrelaxed", name, "pdb", 1),
 		"scores", declare(host, task, "scores", name, "npz", 1),
 		"confidence", declare(host, task, "confidence", name, "json", 1),

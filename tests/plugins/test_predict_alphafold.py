@@ -174,6 +174,12 @@ class Monomer(Case):
         # Another seed is another sample of the MSA.
         _, other = self.ask("model_3", seed="4")
         self.assertGreater(numpy.abs(other["plddt"] - got["plddt"]).max(), 1e-3)
+        # Once more, for its time alone.
+        timing = "timings.predict_benchmark_model_3_pred_0"
+        self.assertNotIn(timing, reply["measures"])
+        reply, again = self.ask("model_3", benchmark="1")
+        self.alike(again, got, 1e-6)
+        self.assertGreater(reply["measures"][timing], 0)
         # Another model of the group finds the program compiled; another bucket does not.
         reply, fourth = self.ask("model_4")
         self.assertEqual(reply["measures"]["compiled"], 0)

@@ -118,6 +118,7 @@ takes_an_element(void **state)
 	assert_asked(h, "element", element);
 	assert_asked(h, "seed", "");
 	assert_asked(h, "num_recycle", "");
+	assert_asked(h, "benchmark", "0");
 	assert_non_null(
 		strstr(harness_read(h, harness_output(h, "scores", NULL), NULL), both));
 	assert_string_equal(harness_value(h, "XLA_PYTHON_CLIENT_PREALLOCATE"), "false");
@@ -174,10 +175,12 @@ frugal_and_flags(void **state)
 	harness_param(h, "index", "1");
 	harness_param(h, "frugal", "2");
 	harness_param(h, "xla_flags", "--xla_a=1");
+	harness_param(h, "benchmark", "yes");
 	assert_ok(h);
 	assert_string_equal(harness_value(h, "TF_FORCE_UNIFIED_MEMORY"), "1");
 	assert_string_equal(harness_value(h, "XLA_FLAGS"), "--xla_a=1");
 	assert_asked(h, "frugal", "2");
+	assert_asked(h, "benchmark", "1");
 	harness_close(h);
 }
 
