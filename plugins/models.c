@@ -18,6 +18,9 @@
  * seed is index + random_seed * count: so a model has AlphaFold2's seed, whatever runs
  * beside it. The digest of the weights stands in it, so what is predicted counts by them,
  * not by their folder. No protein has a part in it: all targets share one list.
+ *
+ * The output `networks` names the models alone, which decide what is to be compiled:
+ *     [{"model": "model_3", "num_ensemble": 1}, ...]
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -188,6 +191,18 @@ fingerprint(af2_task *task)
 
 /* --- the list -------------------------------------------------------------------- */
 
+/* Declare an output and open its file; *path is for out_close(). NULL with the fault set. */
+static FILE *
+open_output(af2_task *task, const char *port, const char *element, const char *file,
+	    const char **path, struct fault *fault)
+{
+	*path = host->output(task, port, element, file);
+	if (!*path)
+		fault_set(fault, AF2_CLASS_OUTPUT_MISSING,
+			  "cannot declare the output '%s'", port);
+	return *path ? out_open(*path, fault) : NULL;
+}
+
 /* Write the element of one model runner. */
 static int
 write_runner(af2_task *task, const struct plan *plan, int model, int64_t prediction,
@@ -201,11 +216,8 @@ write_runner(af2_task *task, const struct plan *plan, int model, int64_t predict
 		 prediction);
 	snprintf(file, sizeof(file), "%s.json", name);
 	weights_name(plan, model, weights);
-	const char *path = host->output(task, "models", name, file);
-	FILE *out = path ? out_open(path, fault) : NULL;
-	if (!path)
-		return fault_set(fault, AF2_CLASS_OUTPUT_MISSING,
-				 "cannot declare the output 'models'");
+	const char *path;
+	FILE *out = open_output(task, "models", name, file, &path, fault);
 	if (!out)
 		return -1;
 	fprintf(out, "{\"name\": \"%s\", \"model\": \"model_%d%s\", ", name, model + 1,
@@ -216,6 +228,27 @@ write_runner(af2_task *task, const struct plan *plan, int model, int64_t predict
 		", \"params\": {\"file\": \"%s\", \"sha256\": \"%s\"}}\n",
 		prediction, index, count, index + plan->seed * count, plan->ensemble,
 		weights, plan->digest[model]);
+	return out_close(out, path, fault);
+}
+
+/* Write what the models' programs depend on. */
+static int
+write_networks(af2_task *task, const struct plan *plan, struct fault *fault)
+{
+	const char *path, *comma = "";
+	FILE *out = open_output(task, "networks", NULL, "networks.json", &path, fault);
+
+	if (!out)
+		return -1;
+	fputc('[', out);
+	for (int i = 0; i < MODELS; i++) {
+		if (!plan->chosen[i])
+			continue;
+		fprintf(out, "%s{\"model\": \"model_%d%s\", \"num_ensemble\": %" PRId64 "}",
+			comma, i + 1, plan->suffix, plan->ensemble);
+		comma = ", ";
+	}
+	fputs("]\n", out);
 	return out_close(out, path, fault);
 }
 
@@ -237,6 +270,8 @@ run(af2_task *task)
 				return fault_fail(host, task, &fault);
 			written++;
 		}
+	if (write_networks(task, &plan, &fault) != 0)
+		return fault_fail(host, task, &fault);
 	/* No value: values enter the keys of all that reads an element, and what a model gives
 	 * does not depend on how many others are wanted. */
 	host->measure(task, "models", written);
@@ -267,6 +302,10 @@ static const af2_port outputs[] = {
 	 .types = "json",
 	 .cardinality = AF2_MANY,
 	 .doc = "one element a prediction, named as AlphaFold2 names it"},
+	{.name = "networks",
+	 .types = "alphafold.networks",
+	 .cardinality = AF2_ONE,
+	 .doc = "the models alone, without seeds and weights"},
 };
 
 static const af2_plugin plugin = {

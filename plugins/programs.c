@@ -7,8 +7,8 @@
  * `programs`, named by the first 16 hex digits of its hash:
  *     {"digest": "9b1f…", "model": "model_3", "models": ["model_3", "model_4"],
  *      "length": 256, "options": {…}, "shapes": {"aatype": ["int32", 1, 256], …}}
- * Nothing of a target is read but its padded length, so that for all targets of a bucket
- * this is one task, and so is what is made from its elements.
+ * Of a target only its padded length is read, of models neither seeds nor weights, so that
+ * for all targets of a bucket this is one task, and so is what is made from its elements.
  */
 #include <af2flow/plugin.h>
 
@@ -102,13 +102,13 @@ hand_all_over(af2_task *task, const char *folder, struct fault *fault)
 	return rc;
 }
 
-/* Ask the worker, with the paths of all models. */
 static af2_outcome
 ask(af2_task *task, const char *folder)
 {
 	const af2_item *features = host->input(task, "features", 0);
 	/* clang-format off */
-	const char *const fixed[] = {
+	const char *args[] = {
+		"networks", host->input(task, "networks", 0)->path,
 		"length", host->input(task, "length", 0)->path,
 		"features", features ? features->path : "",
 		"num_recycle", host->param(task, "num_recycle"),
@@ -117,22 +117,10 @@ ask(af2_task *task, const char *folder)
 		"max_extra_msa", host->param(task, "max_extra_msa"),
 		"subbatch_size", host->param(task, "subbatch_size"),
 		"output", folder,
+		NULL,
 	};
 	/* clang-format on */
-	size_t models = host->input_count(task, "models");
-	size_t n = sizeof(fixed) / sizeof(fixed[0]);
-	const char **args = calloc(n + 2 * models + 1, sizeof(*args));
-
-	if (!args)
-		return host->fail(task, AF2_CLASS_MEMORY, "out of memory");
-	memcpy(args, fixed, sizeof(fixed));
-	for (size_t i = 0; i < models; i++) {
-		args[n++] = "models[]";
-		args[n++] = host->input(task, "models", i)->path;
-	}
-	af2_outcome outcome = host->call(task, process, "programs", args);
-	free(args);
-	return outcome;
+	return host->call(task, process, "programs", args);
 }
 
 static af2_outcome
@@ -174,9 +162,8 @@ static const af2_param params[] = {
 };
 
 static const af2_port inputs[] = {
-	{.name = "models", .types = "json", .cardinality = AF2_MANY,
-	 .flags = AF2_PORT_SET, .min = 1,
-	 .doc = "the models to run, as the stage models lists them"},
+	{.name = "networks", .types = "alphafold.networks", .cardinality = AF2_ONE,
+	 .doc = "the models to run, as the stage models names them"},
 	{.name = "length", .types = "alphafold.length", .cardinality = AF2_ONE,
 	 .doc = "the target's padded length, as the stage padded_length writes it"},
 	{.name = "features", .types = "features", .cardinality = AF2_OPTIONAL,

@@ -20,19 +20,17 @@ import padded_length
 from af2flow_worker import Failure
 
 
-def read_models(paths):
-    """The models [(name, ensemble)] of the elements of the stage `models`; ensemble None:
-    not said."""
-    found = set()
-    for path in paths:
-        try:
-            with open(path, encoding="utf-8") as file:
-                element = json.load(file)
-            found.add((element["model"], element.get("num_ensemble")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Failure("permanent", "cannot read the model '%s': %r"
-                          % (path, error)) from None
-    return sorted(found, key=str)
+def read_networks(path):
+    """The models [(name, ensemble)] that the stage `models` names."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            found = [(network["model"], int(network["num_ensemble"]))
+                     for network in json.load(file)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure("permanent", "cannot read models '%s': %r" % (path, error)) from None
+    if not found:
+        raise Failure("permanent", "there are no models in '%s'" % path)
+    return found
 
 
 def msa_rows(args):
@@ -128,9 +126,7 @@ def write(groups, folder):
 
 def programs(request):
     """Answer the request of the stage."""
-    models = read_models(request.args.get("models", []))
-    if not models:
-        raise Failure("permanent", "there are no models")
+    models = read_networks(request.text("networks"))
     length, rows = padded_length.read_length(request.text("length")), msa_rows(request.args)
     found = {model: GROUPING.element(model, options(request.args, ensemble), length, rows)
              for model, ensemble in models}

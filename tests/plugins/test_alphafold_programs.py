@@ -76,8 +76,9 @@ class Folder(unittest.TestCase):
             file.write(text)
         return self.path(name)
 
-    def model(self, name, **more):
-        return self.write(name, json.dumps({"name": name + "_pred_0", "model": name, **more}))
+    def networks(self, models, ensemble=1):
+        return self.write("networks.json", json.dumps(
+            [{"model": name, "num_ensemble": ensemble} for name in models]))
 
     def length(self, length):
         return self.write("length.json", json.dumps({"length": length}))
@@ -85,7 +86,7 @@ class Folder(unittest.TestCase):
     def ask(self, models, output, ensemble=1, length=8, **args):
         """The elements {file: bytes} of the stage `programs`."""
         request = Request({"args": {
-            "models": [self.model(m, num_ensemble=ensemble) for m in models],
+            "networks": self.networks(models, ensemble),
             "length": self.length(length), "output": self.make(output), **args}})
         programs_alphafold.programs(request)
         found = {}
@@ -191,17 +192,15 @@ class Elements(Folder):
     def test_refused(self):
         self.refused("cannot read a length", length="long")
         self.refused("cannot read features", features=self.write("x", "no pickle"))
-        for text in ("", "{}", "[1]"):
-            with self.assertRaises(Failure):
-                programs_alphafold.read_models([self.write("x", text)])
-        with self.assertRaises(Failure):
-            programs_alphafold.programs(Request({"args": {"models": [],
-                                                          "length": self.length(9)}}))
+        for text in ("", "{}", "[1]", "[]", '[{"model": "model_3"}]'):
+            with self.assertRaises(Failure) as caught:
+                programs_alphafold.read_networks(self.write("x", text))
+            self.assertEqual(caught.exception.cls, "permanent")
 
     def test_network_that_samples(self):
         """Where it samples the MSA itself, and its depth is not known, predict compiles."""
         request = Request({"args": {
-            "models": [self.model("model_1_multimer_v3")], "length": self.length(9),
+            "networks": self.networks(["model_1_multimer_v3"]), "length": self.length(9),
             "num_ensemble": "2", "output": self.make("none")}})
         programs_alphafold.programs(request)
         self.assertEqual(os.listdir(os.path.join(self.folder, "none")), [])

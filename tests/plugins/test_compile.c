@@ -48,8 +48,9 @@ make_program(const char *python)
 	harness_param(h, "python", python);
 	harness_param(h, "max_msa", "8");
 	harness_param(h, "max_extra_msa", "8");
-	harness_input(h, "models",
-		      harness_file(h, "m.json", "{\"model\": \"model_3\"}"));
+	harness_input(h, "networks",
+		      harness_file(h, "networks.json",
+				   "[{\"model\": \"model_3\", \"num_ensemble\": 1}]"));
 	harness_input(h, "length", harness_file(h, "length.json", "{\"length\": 8}"));
 	assert_ok(h);
 	const char *name = harness_element(h, "programs", 0);

@@ -69,6 +69,13 @@ element(const char *name)
 	return json;
 }
 
+/* The file of `networks`. */
+static void
+assert_networks(const char *want)
+{
+	assert_string_equal(harness_read(h, harness_output(h, "networks", NULL), NULL), want);
+}
+
 static void
 assert_number(const json_t *object, const char *member, long long want)
 {
@@ -123,6 +130,10 @@ keeps_the_global_index(void **state)
 	assert_number(last, "count", 15);
 	assert_number(last, "random_seed", 29);
 	json_decref(last);
+	/* Neither seeds nor predictions are in what is compiled for. */
+	assert_networks("[{\"model\": \"model_2_multimer_v3\", \"num_ensemble\": 1}, "
+			"{\"model\": \"model_4_multimer_v3\", \"num_ensemble\": 1}, "
+			"{\"model\": \"model_5_multimer_v3\", \"num_ensemble\": 1}]\n");
 }
 
 static void

@@ -15,7 +15,7 @@
 
 #include "harness.h"
 
-/* A plugin with the interpreter `python`, small sizes, a length, and the element of model 3. */
+/* A plugin with the interpreter `python`, small sizes, a length, and model 3. */
 static struct harness *
 open_with(const char *python)
 {
@@ -24,10 +24,9 @@ open_with(const char *python)
 	harness_param(h, "python", python);
 	harness_param(h, "max_msa", "8");
 	harness_param(h, "max_extra_msa", "8");
-	harness_input(h, "models",
-		      harness_file(h, "model_3_pred_0.json",
-				   "{\"name\": \"model_3_pred_0\", \"model\": "
-				   "\"model_3\"}"));
+	harness_input(h, "networks",
+		      harness_file(h, "networks.json",
+				   "[{\"model\": \"model_3\", \"num_ensemble\": 1}]\n"));
 	harness_input(h, "length", harness_file(h, "length.json", "{\"length\": 16}\n"));
 	return h;
 }
@@ -98,8 +97,8 @@ refuses_bad_models(void **state)
 	struct harness *h = open_with("/usr/bin/python3");
 
 	(void)state;
-	harness_input(h, "models", harness_file(h, "x.json", "{}"));
-	assert_fails(h, AF2_CLASS_PERMANENT, "cannot read the model");
+	harness_file(h, "networks.json", "[{}]");
+	assert_fails(h, AF2_CLASS_PERMANENT, "cannot read models");
 	harness_close(h);
 }
 

@@ -64,7 +64,9 @@ layout() {
     programs() { alphafold2 run "$1" -p models=1 --until programs --run-dir "$2" "${@:3}"; }
     expect 0 programs "$DATA/mono.fasta,$DATA/second.fasta" both -p bucket=32
     [ "$(grep -c 'programs\[.*: started' <<<"$output")" = 1 ]
-    expect 0 programs "$DATA/second.fasta" one -p bucket=32,64
+    # other seeds are other models, but not other networks
+    expect 0 programs "$DATA/second.fasta" one -p bucket=32,64 -p random_seed=5
+    said "models: started"
     not_said "programs[target=second]: started"
 }
 
