@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Stages with a Python worker. `af2flow_worker.py --versions SCRIPT` prints one line
- * "name<TAB>version<TAB>file" for each library that the script uses.
+ * "name<TAB>version<TAB>file..." for each library that the script uses.
  */
 #include "python_stage.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,19 +52,21 @@ python_stage_start(const af2_host *host, af2_worker *worker, const char *script,
 static void
 add_versions(const af2_host *host, af2_task *task, FILE *f)
 {
-	char line[PATH_MAX + 256];
+	char *line = NULL, *path;
+	size_t room = 0;
 
-	while (fgets(line, sizeof(line), f)) {
-		char *rest = line, *fields[3] = {0};
+	while (getline(&line, &room, f) > 0) {
 		line[strcspn(line, "\n")] = '\0';
-		for (int i = 0; i < 3; i++)
-			fields[i] = strsep(&rest, "\t");
-		if (!fields[1])
+		char *rest = line, *name = strsep(&rest, "\t");
+		char *version = strsep(&rest, "\t");
+		if (!version)
 			continue;
-		host->fingerprint_add(task, fields[0], fields[1]);
-		if (fields[2] && *fields[2])
-			host->fingerprint_file(task, fields[2]);
+		host->fingerprint_add(task, name, version);
+		while ((path = strsep(&rest, "\t")))
+			if (*path)
+				host->fingerprint_file(task, path);
 	}
+	free(line);
 }
 
 af2_outcome

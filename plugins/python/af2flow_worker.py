@@ -15,7 +15,8 @@ Descriptors 1 and 2 stay free for whatever libraries print; both are captured.
 A stage module has
     METHODS    {name: function(request) -> None}, request is a Request
     setup      (optional) function(words), called once, before the greeting
-    versions   (optional) function() -> {name: (version, path of a file that has it)}
+    versions   (optional) function() -> {name: (version, path...)}, the files that have it
+               or would, if they were there
 and says how a task failed by raising Failure(CLASS, TEXT) or Skip(TEXT). Every other
 exception is classified here, so that no traceback is ever the only explanation.
 """
@@ -228,9 +229,9 @@ def serve(stage, words, source, sink):
 
 
 def print_versions(stage):
-    """One line `name<TAB>version<TAB>file` each, for fingerprints."""
-    for name, (version, path) in sorted(load_stage(stage).versions().items()):
-        print("%s\t%s\t%s" % (name, version, path))
+    """One line `name<TAB>version<TAB>file...` each, for fingerprints."""
+    for name, (version, *paths) in sorted(load_stage(stage).versions().items()):
+        print("\t".join([name, version, *paths]))
     return 0
 
 
