@@ -278,6 +278,7 @@ dist_pluginpy_DATA = \
 	plugins/python/predict_alphafold.py \
 	plugins/python/predict_promod3.py \
 	plugins/python/programs_alphafold.py \
+	plugins/python/relax_bounds.py \
 	plugins/python/relax_openmm.py \
 	plugins/python/relax_violations.py
 

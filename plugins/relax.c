@@ -6,8 +6,10 @@
  */
 #include <af2flow/plugin.h>
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "python_stage.h"
 
@@ -26,7 +28,28 @@ setup(af2_worker *worker)
 static af2_outcome
 fingerprint(af2_task *task)
 {
-	return python_stage_fingerprint(host, task, "relax_openmm.py");
+	af2_outcome outcome = python_stage_fingerprint(host, task, "relax_openmm.py");
+
+	/* A table that is named is in the key; else the one that is found counts. */
+	if (outcome || *host->param(task, "stereo_chemical_props"))
+		return outcome;
+	return python_stage_fingerprint(host, task, "relax_bounds.py");
+}
+
+/* Tell the user what the worker left in `path`, if anything; it may be there after any
+ * outcome. */
+static void
+tell_warning(const char *path)
+{
+	char line[512];
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return;
+	if (fgets(line, sizeof(line), f))
+		host->log(AF2_WARN, "%.*s", (int)strcspn(line, "\n"), line);
+	fclose(f);
+	unlink(path);
 }
 
 /* The name the model's producer gave it, else its file's without "unrelaxed_" and what
@@ -54,12 +77,16 @@ model_name(af2_task *task, const af2_item *item, char *name, size_t size)
 static af2_outcome
 run(af2_task *task)
 {
-	char model[200], file[224];
+	char model[200], file[224], warning[PATH_MAX];
 	const af2_item *item = host->input(task, "unrelaxed", 0);
 
 	if (model_name(task, item, model, sizeof(model)))
 		return host->fail(task, AF2_CLASS_PERMANENT,
 				  "the name of '%s' is too long", item->path);
+	if (snprintf(warning, sizeof(warning), "%s/warning.txt", host->work_dir(task)) >=
+	    (int)sizeof(warning))
+		return host->fail(task, AF2_CLASS_PERMANENT,
+				  "the path of the work folder is too long");
 	snprintf(file, sizeof(file), "relaxed_%s.pdb", model);
 	const char *output = host->output(task, "relaxed", NULL, file);
 	if (!output)
@@ -76,10 +103,15 @@ run(af2_task *task)
 		"max_outer_iterations", host->param(task, "max_outer_iterations"),
 		"ph", host->param(task, "ph"),
 		"random_seed", host->param(task, "random_seed"),
+		"stereo_chemical_props", host->param(task, "stereo_chemical_props"),
+		"warning", warning,
 		NULL,
 	};
 	/* clang-format on */
-	return host->call(task, process, "relax", args);
+	af2_outcome outcome = host->call(task, process, "relax", args);
+
+	tell_warning(warning);
+	return outcome;
 }
 
 /* clang-format off */
@@ -101,6 +133,10 @@ static const af2_param params[] = {
 	 .unit = "pH", .doc = "decides which hydrogens are added"},
 	{.name = "random_seed", .type = AF2_INT, .default_value = "0", .min = 0,
 	 .max = 2147483647, .doc = "seed for placing missing atoms and hydrogens"},
+	{.name = "stereo_chemical_props", .type = AF2_FILE,
+	 .doc = "table of ideal bonds and angles, from which bounds on distances inside "
+		"residues are; unset: stereo_chemical_props.txt of AlphaFold2's or "
+		"OpenStructure's installation; without one these are not judged"},
 	{.name = "python", .type = AF2_PROGRAM,
 	 .flags = AF2_PARAM_SETUP | AF2_PARAM_NO_RESULT,
 	 .default_value = "/usr/bin/python3",
@@ -126,7 +162,7 @@ static const af2_plugin plugin = {
 	.id = "relax",
 	.name = "Amber relaxation",
 	.version = "1.0.0",
-	.result_version = 2,
+	.result_version = 3,
 	.license = "Apache-2.0",
 	.summary = "relax one model by AlphaFold2's protocol (PDBFixer, OpenMM)",
 	.param_size = sizeof(af2_param),

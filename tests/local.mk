@@ -162,7 +162,8 @@ harness_sources = \
 #: tests/plugins/[!t]*.py
 python_helpers = \
 	tests/plugins/features_data.py \
-	tests/plugins/features_world.py
+	tests/plugins/features_world.py \
+	tests/plugins/relax_models.py
 
 #: tests/plugins/test_*.py
 python_tests = \
@@ -179,6 +180,7 @@ python_tests = \
 	tests/plugins/test_predict_alphafold.py \
 	tests/plugins/test_predict_promod3.py \
 	tests/plugins/test_random_params.py \
+	tests/plugins/test_relax_bounds.py \
 	tests/plugins/test_relax_openmm.py \
 	tests/plugins/test_worker.py
 

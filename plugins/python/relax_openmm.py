@@ -4,7 +4,8 @@
 Missing atoms and hydrogens are added, then the energy (amber99sb, vacuum, constraints on
 bonds to hydrogen, heavy atoms held in place by harmonic restraints) is minimised. Where
 residues still violate stereochemistry (relax_violations.py), their restraints are dropped
-and it is minimised again, at most max_outer_iterations times in all.
+for good and what was reached is minimised again, with hydrogens placed anew, at most
+max_outer_iterations times in all.
 
 nonbonded=nocutoff is AlphaFold2's own call. nonbonded=wide (default) uses a cut-off wider
 than the molecule with a reaction field of dielectric 1: the forces are the same, OpenMM's
@@ -28,11 +29,13 @@ from openmm import app, unit
 import pdbfixer
 
 from af2flow_worker import Failure
+import relax_bounds
 from relax_violations import Atoms, violating
 
 KCAL = 4.184  # kJ
 FORCE_TOLERANCE = 1e-3  # largest difference of a component over the largest component
 QUIET_FORCE = 1000.0  # kJ/mol/nm: no relative differences of tiny forces
+DECIMALS = 3  # of coordinates in a PDB file, Angstrom
 CUTOFF_MARGIN = 2.0  # nm by which the wide cut-off exceeds the molecule
 
 # Tried in this order by platform=auto; those of a GPU only where the slot has one.
@@ -121,15 +124,14 @@ def pick_platform(wanted, cpus, gpus, attempt=try_platform):
     raise Failure("unavailable", "; ".join(reasons))
 
 
-def prepare(path, ph, seed):
-    """(topology, positions in nm) with all atoms of standard residues. Residues are
-    never added: a gap in a model stays one."""
+def prepare(text, ph, seed):
+    """(topology, positions in nm) of a PDB text with all atoms of standard residues.
+    Residues are never added: a gap in a model stays one."""
     random.seed(seed)
-    with open(path, encoding="ascii", errors="replace") as file:
-        if not any(line.startswith("ATOM") for line in file):
-            raise Failure("permanent", "the model has no residues")
+    if not any(line.startswith("ATOM") for line in text.splitlines()):
+        raise Failure("permanent", "the model has no residues")
     try:
-        fixer = pdbfixer.PDBFixer(filename=path)
+        fixer = pdbfixer.PDBFixer(pdbfile=io.StringIO(text))
     except Exception as error:
         raise Failure("permanent", "cannot read the model: %s" % error) from error
     fixer.findMissingResidues()
@@ -253,74 +255,132 @@ class Minimiser:
 
 
 def model_atoms(topology, positions):
-    """The heavy atoms as the violation checks want them."""
+    """The heavy atoms as the violation checks want them, where the file will have them."""
     atoms = heavy_atoms(topology)
     residues = [(r.chain.index, int(r.id), r.name) for r in topology.residues()]
     return Atoms(residues, [a.residue.index for a in atoms], [a.name for a in atoms],
                  [a.element.symbol for a in atoms],
-                 positions[[a.index for a in atoms]] * 10)
+                 numpy.round(positions[[a.index for a in atoms]] * 10, DECIMALS))
 
 
-def relax_model(topology, positions, request, minimiser):
-    """(first energy, last energy, positions, violating residues, rounds)."""
-    system = app.ForceField("amber99sb.xml").createSystem(topology, constraints=app.HBonds)
-    free, first = set(), None
-    for rounds in range(1, request.integer("max_outer_iterations") + 1):
-        before, after, positions = minimiser.run(
-            restrained(system, topology, positions, request.real("stiffness"), free),
-            positions)
-        first = before if first is None else first
-        bad = violating(model_atoms(topology, positions))
-        if not bad:
-            break
-        free |= set(bad)
-    return first, after, positions, bad, rounds
-
-
-def written(topology, positions, source):
-    """The PDB text of the relaxed model."""
-    with open(source, encoding="ascii", errors="replace") as file:
-        lines = file.readlines()
+def pdb_text(topology, positions):
+    """A PDB text as OpenMM writes it."""
     text = io.StringIO()
     app.PDBFile.writeFile(topology, positions * unit.nanometer, text, keepIds=True)
+    return text.getvalue()
+
+
+def without_hydrogens(topology, positions):
+    """The PDB text of a model's heavy atoms."""
+    modeller = app.Modeller(topology, positions * unit.nanometer)
+    heavy = set(heavy_atoms(topology))
+    modeller.delete([a for a in topology.atoms() if a not in heavy])
+    text = pdb_text(modeller.topology, modeller.positions.value_in_unit(unit.nanometer))
+    return "".join(line for line in text.splitlines(keepends=True)
+                   if line.startswith(("ATOM", "TER", "END")))
+
+
+class Relaxed:
+    """A model's way through the rounds of minimising."""
+
+    def __init__(self, text, request, minimiser, bounds):
+        self.request, self.minimiser, self.bounds = request, minimiser, bounds
+        self.prepare(text)
+        self.start = self.heavy_positions()
+        self.first_energy, self.energy, self.rounds = None, None, 0
+        self.bad = self.at_first = self.violating()
+
+    def prepare(self, text):
+        self.topology, self.positions = prepare(text, self.request.real("ph"),
+                                                self.request.integer("random_seed"))
+
+    def heavy_positions(self):
+        """In Angstrom; these atoms and their order are the same in all rounds."""
+        return self.positions[[a.index for a in heavy_atoms(self.topology)]] * 10
+
+    def violating(self):
+        return violating(model_atoms(self.topology, self.positions), self.bounds)
+
+    def minimise(self, free):
+        """One round, without restraints on the residues in `free`."""
+        if self.rounds > 0:
+            self.prepare(without_hydrogens(self.topology, self.positions))
+        system = app.ForceField("amber99sb.xml").createSystem(self.topology,
+                                                              constraints=app.HBonds)
+        before, self.energy, self.positions = self.minimiser.run(
+            restrained(system, self.topology, self.positions,
+                       self.request.real("stiffness"), free), self.positions)
+        self.rounds += 1
+        self.first_energy = before if self.rounds == 1 else self.first_energy
+        self.bad = self.violating()
+
+    def run(self):
+        """Minimise until nothing violates, or as often as asked."""
+        free = set()
+        for _ in range(self.request.integer("max_outer_iterations")):
+            self.minimise(free)
+            if not self.bad:
+                break
+            free |= set(self.bad)
+
+    def rmsd(self):
+        """How far heavy atoms moved, in Angstrom."""
+        moved = self.heavy_positions() - self.start
+        return float(numpy.sqrt((moved ** 2).sum(1).mean()))
+
+
+def written(model, lines):
+    """The PDB text of the relaxed model; `lines` are its input's."""
     header = header_of(lines) + ["REMARK   6 RELAXED WITH OPENMM, AMBER99SB"]
-    return with_b_factors(text.getvalue(), header, b_factors(lines))
+    return with_b_factors(pdb_text(model.topology, model.positions), header,
+                          b_factors(lines))
+
+
+def load_bounds(request):
+    """The bounds inside residues. Where there are none, that is left for the user in the
+    file `warning`."""
+    bounds = relax_bounds.load(request.text("stereo_chemical_props"))
+    if bounds is None:
+        with open(request.text("warning"), "w", encoding="utf-8") as file:
+            file.write("distances inside residues are not judged: there is no %s; install "
+                       "OpenStructure, or name the file by `stereo_chemical_props`\n"
+                       % relax_bounds.NAME)
+    return bounds
 
 
 def relax(request):
     """args: unrelaxed, output, model, platform, nonbonded, stiffness, tolerance,
-    max_outer_iterations, ph, random_seed."""
+    max_outer_iterations, ph, random_seed, stereo_chemical_props, warning."""
     started = time.monotonic()
-    source, model = request.text("unrelaxed"), request.text("model")
+    name, bounds = request.text("model"), load_bounds(request)
+    with open(request.text("unrelaxed"), encoding="ascii", errors="replace") as file:
+        lines = file.readlines()
     platform = pick_platform(request.text("platform"), request.cpus, request.gpus)
     minimiser = Minimiser(platform, request.cpus, request.real("tolerance"),
                           request.text("nonbonded"), request.log)
     try:
-        topology, start = prepare(source, request.real("ph"), request.integer("random_seed"))
-        at_first = violating(model_atoms(topology, start))
-        first, last, positions, bad, rounds = relax_model(topology, start, request,
-                                                          minimiser)
+        model = Relaxed("".join(lines), request, minimiser, bounds)
+        model.run()
     except Exception as error:
         failure = failure_of(error)
         if failure is None:
             raise
         raise failure from error
-    text = written(topology, positions, source)
     with open(request.text("output"), "w", encoding="ascii") as out:
-        out.write(text)
-    heavy = [a.index for a in heavy_atoms(topology)]
-    moved = (positions - start)[heavy] * 10
-    flags = ["1.0" if i in set(bad) else "0.0" for i in range(topology.getNumResidues())]
+        out.write(written(model, lines))
+    bad = set(model.bad)
+    flags = ["1.0" if i in bad else "0.0" for i in range(model.topology.getNumResidues())]
     request.log("%s: platform %s, %.1f -> %.1f kcal/mol, %d rounds, %d -> %d violations"
-                % (model, platform, first, last, rounds, len(at_first), len(bad)))
+                % (name, platform, model.first_energy, model.energy, model.rounds,
+                   len(model.at_first), len(bad)))
     request.values.update({
-        "model": model, "initial_energy": round(first, 2), "final_energy": round(last, 2),
-        "initial_violations_count": len(at_first), "platform": platform,
-        "rmsd": round(float(numpy.sqrt((moved ** 2).sum(1).mean())), 4),
+        "model": name, "initial_energy": round(model.first_energy, 2),
+        "final_energy": round(model.energy, 2), "platform": platform,
+        "initial_violations_count": len(model.at_first), "rmsd": round(model.rmsd(), 4),
         "remaining_violations": "[%s]" % ", ".join(flags),
         "remaining_violations_count": len(bad)})
-    request.measures.update({"timings.relax_" + model: time.monotonic() - started,
-                             "rounds": rounds})
+    request.measures.update({"timings.relax_" + name: time.monotonic() - started,
+                             "rounds": model.rounds})
 
 
 METHODS = {"relax": relax}

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which residues of a relaxed model still break stereochemistry.
 
-The essentials of AlphaFold2's structural violations, with its tolerances, on heavy atoms:
+AlphaFold2's structural violations, with its tolerances, on heavy atoms:
   - peptide bonds: length C-N, angles CA-C-N and C-N-CA, further than 12 standard
     deviations from the ideal (both residues count);
   - clashes between residues: closer than the sum of the van-der-Waals radii minus 1.5 A,
-    but for peptide bonds, pairs of SG, and the second oxygen of a chain's end.
-Bounds inside a residue are left out: the force field holds them.
+    but for peptide bonds, disulfides, and the second oxygen of a chain's end;
+  - distances inside a residue (relax_bounds.py).
+What it counts decides whose restraints are dropped, so its peculiarities are kept: the
+deviation of CA-C-N (below), and pairs of atoms that never clash. Those are atoms of residues
+with one number in two chains, C of a residue and N of the next number in any chain, and, where
+it means SG, any two atoms at SG's place in a residue (CG, CG1, OG, OG1).
 """
 
 import numpy
@@ -21,6 +25,11 @@ BOND_C_N = (1.329, 0.014)
 BOND_C_N_PRO = (1.341, 0.016)
 COS_CA_C_N = (-0.4473, 0.014)
 COS_C_N_CA = (-0.5203, 0.0353)
+
+# Added below each root of a bond length or an error, so that atoms may coincide.
+UNDER_ROOT = 1e-6
+
+AT_PLACE_OF_SG = ("SG", "CG", "CG1", "OG", "OG1")
 
 RADII = {"C": 1.7, "N": 1.55, "O": 1.52, "S": 1.8}
 
@@ -43,17 +52,21 @@ class Atoms:
         return out
 
 
+def length(vectors):
+    """Lengths of vectors, as AlphaFold2 takes those of bonds."""
+    return numpy.sqrt(UNDER_ROOT + (vectors ** 2).sum(1))
+
+
 def cosine(a, b, c):
     """Cosine of the angle at b."""
     u, v = a - b, c - b
-    with numpy.errstate(invalid="ignore", divide="ignore"):
-        return (u * v).sum(1) / numpy.sqrt((u * u).sum(1) * (v * v).sum(1))
+    return (u * v).sum(1) / (length(u) * length(v))
 
 
 def off(value, ideal, deviation):
     """Where a value is too far from its ideal; NaN (an atom is absent) is not."""
     with numpy.errstate(invalid="ignore"):
-        return numpy.abs(value - ideal) > DEVIATIONS * deviation
+        return numpy.sqrt(UNDER_ROOT + (value - ideal) ** 2) > DEVIATIONS * deviation
 
 
 def joined(residues):
@@ -69,46 +82,47 @@ def bad_peptides(atoms):
         return set()
     ca, c, n = atoms.find("CA"), atoms.find("C"), atoms.find("N")
     here, there = first, first + 1
-    length = numpy.sqrt(((c[here] - n[there]) ** 2).sum(1))
+    peptide = length(c[here] - n[there])
     proline = numpy.array([atoms.residues[i][2] == "PRO" for i in there])
-    bad = numpy.where(proline, off(length, *BOND_C_N_PRO), off(length, *BOND_C_N))
+    bad = numpy.where(proline, off(peptide, *BOND_C_N_PRO), off(peptide, *BOND_C_N))
     bad |= off(cosine(ca[here], c[here], n[there]), *COS_CA_C_N)
     bad |= off(cosine(c[here], n[there], ca[there]), *COS_C_N_CA)
     return set(first[bad]) | set(first[bad] + 1)
 
 
 def close_pairs(positions, limit):
-    """Index pairs (i, j) closer than `limit`: a sweep along x, one shift at a time."""
+    """Index pairs closer than `limit`, (n, 2): a sweep along x, one shift at a time."""
     order = numpy.argsort(positions[:, 0], kind="stable")
-    sorted_positions = positions[order]
+    ordered, found = positions[order], [numpy.empty((0, 2), dtype=int)]
     for shift in range(1, len(order)):
-        near = numpy.flatnonzero(
-            sorted_positions[shift:, 0] - sorted_positions[:-shift, 0] < limit)
+        near = numpy.flatnonzero(ordered[shift:, 0] - ordered[:-shift, 0] < limit)
         if near.size == 0:
-            return
-        gap = sorted_positions[near + shift] - sorted_positions[near]
+            break
+        gap = ordered[near + shift] - ordered[near]
         hit = near[(gap * gap).sum(1) < limit * limit]
-        yield from zip(order[hit], order[hit + shift])
+        found.append(numpy.stack([order[hit], order[hit + shift]], axis=1))
+    return numpy.concatenate(found)
 
 
 def clashing(atoms):
     """Residues with an atom too close to one of another residue."""
-    bad = set()
-    following = {(i, i + 1) for i in joined(atoms.residues)}
-    for i, j in close_pairs(atoms.positions, 2 * max(RADII.values()) - OVERLAP):
-        a, b = sorted((i, j), key=lambda k: atoms.residue_of[k])
-        ra, rb = atoms.residue_of[a], atoms.residue_of[b]
-        names = atoms.names[a], atoms.names[b]
-        if ra == rb or "OXT" in names:
-            continue
-        if (ra, rb) in following and names == ("C", "N") or names == ("SG", "SG"):
-            continue
-        distance = numpy.linalg.norm(atoms.positions[a] - atoms.positions[b])
-        if distance < atoms.radii[a] + atoms.radii[b] - OVERLAP:
-            bad |= {ra, rb}
-    return bad
+    pairs = close_pairs(atoms.positions, 2 * max(RADII.values()) - OVERLAP)
+    numbers = numpy.array([r[1] for r in atoms.residues], dtype=int)[atoms.residue_of]
+    swap = numbers[pairs[:, 0]] > numbers[pairs[:, 1]]
+    a, b = numpy.where(swap[:, None], pairs[:, ::-1], pairs).T
+    gap = atoms.positions[a] - atoms.positions[b]
+    bad = numpy.sqrt((gap * gap).sum(1)) < atoms.radii[a] + atoms.radii[b] - OVERLAP
+    names = atoms.names
+    bad &= (numbers[a] < numbers[b]) & (names[a] != "OXT") & (names[b] != "OXT")
+    bad &= ~((numbers[a] + 1 == numbers[b]) & (names[a] == "C") & (names[b] == "N"))
+    bad &= ~(numpy.isin(names[a], AT_PLACE_OF_SG) & numpy.isin(names[b], AT_PLACE_OF_SG))
+    return set(atoms.residue_of[a[bad]]) | set(atoms.residue_of[b[bad]])
 
 
-def violating(atoms):
-    """Sorted indices of all residues with a violation."""
-    return sorted(int(i) for i in bad_peptides(atoms) | clashing(atoms))
+def violating(atoms, bounds=None):
+    """Sorted indices of all residues with a violation. Distances inside residues are judged
+    by `bounds` (relax_bounds.Bounds), None: not."""
+    bad = bad_peptides(atoms) | clashing(atoms)
+    if bounds is not None:
+        bad |= bounds.broken(atoms)
+    return sorted(int(i) for i in bad)

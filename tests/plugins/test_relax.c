@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -162,6 +163,75 @@ wide_is_nocutoff(void **state)
 	assert_true(fabs(wide - exact) < 1.0);
 }
 
+/* The fixture with OG of its first serine 1 A off. */
+static const char *
+stretched(struct harness *h)
+{
+	char *copy = strdup(harness_read(h, MODEL, NULL)), x[9];
+	char *at = strstr(copy, " OG  SER") + 18;
+
+	assert_true(at > copy + 18);
+	snprintf(x, sizeof(x), "%8.3f", strtod(at, NULL) + 1);
+	memcpy(at, x, 8);
+	const char *path = harness_file(h, "stretched.pdb", copy);
+	free(copy);
+	return path;
+}
+
+/* What is wrong inside a residue is seen, and put right by freeing it. */
+static void
+judges_inside_residues(void **state)
+{
+	struct harness *h = warm();
+
+	(void)state;
+	harness_input(h, "unrelaxed", stretched(h));
+	assert_ok(h);
+	assert_string_equal(harness_warnings(h), "");
+	assert_true(harness_number(h, "initial_violations_count") == 1);
+	assert_true(harness_number(h, "remaining_violations_count") == 0);
+}
+
+static void
+refuses_bad_table(void **state)
+{
+	struct harness *h = warm();
+
+	(void)state;
+	harness_param(h, "stereo_chemical_props",
+		      harness_file(h, "bad.txt", "Bond\tResidue\nN-CA ALA x 1\n"));
+	harness_input(h, "unrelaxed", MODEL);
+	assert_fails(h, AF2_CLASS_PERMANENT, "bad.txt': no number: 'x 1'");
+}
+
+/* A Python that sees no table: the rest is done, and it is told. */
+static void
+goes_on_without_table(void **state)
+{
+	struct harness *h = harness_open(PLUGIN_DIR "/relax.so");
+	char script[4096];
+
+	(void)state;
+	harness_file(h, "sitecustomize.py",
+		     "import os.path\n"
+		     "is_file = os.path.isfile\n"
+		     "os.path.isfile = lambda p: is_file(p) and "
+		     "not p.endswith('stereo_chemical_props.txt')\n");
+	snprintf(script, sizeof(script),
+		 "#!/bin/sh\nPYTHONPATH='%s' exec /usr/bin/python3 \"$@\"\n",
+		 harness_dir(h));
+	const char *python = harness_file(h, "python", script);
+	assert_int_equal(chmod(python, 0755), 0);
+	harness_param(h, "python", python);
+	harness_input(h, "unrelaxed", stretched(h));
+	assert_ok(h);
+	assert_non_null(strstr(harness_warnings(h), "distances inside residues are not"));
+	assert_true(harness_number(h, "initial_violations_count") == 0);
+	assert_int_equal(harness_run_fingerprint(h), AF2_OK);
+	assert_string_equal(harness_fingerprint(h, "stereo_chemical_props"), "none");
+	harness_close(h);
+}
+
 static void
 names_versions(void **state)
 {
@@ -171,7 +241,13 @@ names_versions(void **state)
 	assert_int_equal(harness_run_fingerprint(h), AF2_OK);
 	assert_non_null(harness_fingerprint(h, "openmm"));
 	assert_non_null(harness_fingerprint(h, "pdbfixer"));
-	assert_true(harness_fingerprint_files(h) >= 2);
+	assert_true(harness_fingerprint_files(h) >= 3);
+	assert_int_equal(strlen(harness_fingerprint(h, "stereo_chemical_props")), 64);
+	/* One that is named is a file of the key. */
+	harness_reset(h);
+	harness_param(h, "stereo_chemical_props", harness_file(h, "mine.txt", ""));
+	assert_int_equal(harness_run_fingerprint(h), AF2_OK);
+	assert_null(harness_fingerprint(h, "stereo_chemical_props"));
 }
 
 int
@@ -180,9 +256,12 @@ main(void)
 	/* One harness at a time in a process: those that need their own come first. */
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_no_python),
+		cmocka_unit_test(goes_on_without_table),
 		cmocka_unit_test(refuses_no_residues),
 		cmocka_unit_test(refuses_not_a_number),
+		cmocka_unit_test(refuses_bad_table),
 		cmocka_unit_test(platform_unavailable),
+		cmocka_unit_test(judges_inside_residues),
 		cmocka_unit_test(relaxes),
 		cmocka_unit_test(repeats),
 		cmocka_unit_test(wide_is_nocutoff),

@@ -4,6 +4,7 @@
 import os
 import sys
 import unittest
+from unittest import mock
 
 import numpy
 
@@ -11,29 +12,10 @@ SOURCE = os.environ.get("AF2_SRCDIR") or os.path.join(os.path.dirname(__file__),
 sys.path.insert(0, os.path.join(os.path.abspath(SOURCE), "plugins", "python"))
 
 import openmm  # noqa: E402
+from relax_models import FRAGMENT, fragment, read  # noqa: E402
 import relax_openmm as stage  # noqa: E402
 import relax_violations as violations  # noqa: E402
-from af2flow_worker import Failure  # noqa: E402
-
-FRAGMENT = os.path.join(SOURCE, "tests", "fixtures", "models", "unrelaxed_fragment.pdb")
-
-
-def fragment():
-    """The heavy atoms of the fixture: 20 residues of a real model."""
-    residues, residue_of, names, elements, positions = [], [], [], [], []
-    with open(FRAGMENT, encoding="ascii") as file:
-        for line in file:
-            if not line.startswith("ATOM"):
-                continue
-            key = (line[21], int(line[22:26]), line[17:20])
-            if not residues or residues[-1] != key:
-                residues.append(key)
-            residue_of.append(len(residues) - 1)
-            names.append(line[12:16].strip())
-            elements.append(line[76:78].strip())
-            positions.append([float(line[c:c + 8]) for c in (30, 38, 46)])
-    return violations.Atoms(residues, residue_of, names, elements, positions)
-
+from af2flow_worker import Failure, Request  # noqa: E402
 
 class Violations(unittest.TestCase):
     def test_none_in_a_model(self):
@@ -87,6 +69,60 @@ class Violations(unittest.TestCase):
         want = {(i, j) for i in range(200) for j in range(i + 1, 200)
                 if numpy.linalg.norm(points[i] - points[j]) < 1.5}
         self.assertEqual(got, want)
+
+
+class Rounds(unittest.TestCase):
+    """Which restraints a round has, with a minimiser that moves nothing."""
+
+    ARGS = {"ph": "7", "random_seed": "0", "stiffness": "10", "max_outer_iterations": "3"}
+
+    def run_with(self, *verdicts):
+        """(model, free residues of each round); `verdicts`: who violates, at first and
+        after each round."""
+        verdicts, free, test = iter(verdicts), [], self
+
+        class Minimiser:
+            def run(self, system, positions):
+                force = system.getForce(system.getNumForces() - 1)
+                test.assertIsInstance(force, openmm.CustomExternalForce)
+                held = {force.getParticleParameters(k)[0]
+                        for k in range(force.getNumParticles())}
+                atoms = stage.heavy_atoms(model.topology)
+                gone = {a.residue.index for a in atoms if a.index not in held}
+                test.assertEqual(held, {a.index for a in atoms
+                                        if a.residue.index not in gone})
+                free.append(sorted(gone))
+                return 2.0 - len(free), 1.0 - len(free), positions + 0.0101
+
+        with mock.patch.object(stage, "violating", lambda *args: next(verdicts)):
+            model = stage.Relaxed(read(FRAGMENT), Request({"args": self.ARGS}),
+                                  Minimiser(), None)
+            model.run()
+        self.assertEqual(list(verdicts), [])
+        return model, free
+
+    def test_nothing_violates(self):
+        model, free = self.run_with([1, 2], [])
+        self.assertEqual((free, model.at_first, model.bad), ([[]], [1, 2], []))
+
+    def test_freed_for_good(self):
+        model, free = self.run_with([], [3], [4, 5], [6])
+        self.assertEqual((free, model.bad), ([[], [3], [3, 4, 5]], [6]))
+        self.assertEqual((model.first_energy, model.energy), (1.0, -2.0))
+
+    def test_ends_early(self):
+        model, free = self.run_with([], [3, 0], [])
+        self.assertEqual((free, model.bad, model.rounds), ([[], [0, 3]], [], 2))
+
+    def test_goes_on_from_what_was_reached(self):
+        """As from the file: three decimals; heavy atoms stay the same ones."""
+        model, _ = self.run_with([], [3], [4], [5])
+        self.assertAlmostEqual(model.rmsd(), 3 * 0.101 * 3 ** 0.5, places=3)
+        before = model.heavy_positions()
+        names = [a.name for a in stage.heavy_atoms(model.topology)]
+        model.prepare(stage.without_hydrogens(model.topology, model.positions))
+        self.assertEqual([a.name for a in stage.heavy_atoms(model.topology)], names)
+        numpy.testing.assert_allclose(model.heavy_positions(), before.round(3), atol=1e-6)
 
 
 class Text(unittest.TestCase):
