@@ -134,9 +134,8 @@ static const af2_param params[] = {
 	{.name = "random_seed", .type = AF2_INT, .default_value = "0", .min = 0,
 	 .max = 2147483647, .doc = "seed for placing missing atoms and hydrogens"},
 	{.name = "stereo_chemical_props", .type = AF2_FILE,
-	 .doc = "table of ideal bonds and angles, from which bounds on distances inside "
-		"residues are; unset: stereo_chemical_props.txt of AlphaFold2's or "
-		"OpenStructure's installation; without one these are not judged"},
+	 .doc = "AlphaFold2's table of ideal bonds and angles; unset: AlphaFold2's own or "
+		"OpenStructure's; without one no distances inside residues are judged"},
 	{.name = "python", .type = AF2_PROGRAM,
 	 .flags = AF2_PARAM_SETUP | AF2_PARAM_NO_RESULT,
 	 .default_value = "/usr/bin/python3",
