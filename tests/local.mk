@@ -180,6 +180,7 @@ python_tests = \
 	tests/plugins/test_predict_alphafold.py \
 	tests/plugins/test_predict_promod3.py \
 	tests/plugins/test_random_params.py \
+	tests/plugins/test_relax_alphafold.py \
 	tests/plugins/test_relax_bounds.py \
 	tests/plugins/test_relax_openmm.py \
 	tests/plugins/test_worker.py

@@ -57,7 +57,7 @@ STAGE = """
         resident(request)
     METHODS = {"add": add, "fail": fail, "nan": nan, "litter": litter, "resident": resident}
     def versions():
-        return {"stage": ("1.2", __file__)}
+        return {"stage": ("1.2", __file__), "table": ("none", "/x", "/y")}
 """
 
 
@@ -227,7 +227,8 @@ class Whole(unittest.TestCase):
         done = subprocess.run(
             [sys.executable, "-B", os.path.join(WORKERS, "af2flow_worker.py"),
              "--versions", self.stage], capture_output=True, timeout=60, check=True)
-        self.assertEqual(done.stdout.decode(), "stage\t1.2\t%s\n" % self.stage)
+        self.assertEqual(done.stdout.decode(),
+                         "stage\t1.2\t%s\ntable\tnone\t/x\t/y\n" % self.stage)
 
 
 if __name__ == "__main__":
