@@ -249,8 +249,9 @@ class Minimiser:
         if not numpy.isfinite(found).all() or not numpy.isfinite(after):
             raise Failure("transient", "minimisation ended with values that are not finite")
         if numpy.isfinite(before) and after > before + 1e-3 * max(1.0, abs(before)):
-            raise Failure("transient", "minimisation raised the energy from %.1f to %.1f "
-                          "kcal/mol" % (before, after))
+            # Of atoms in one another; a further round, with fewer restraints, may undo it.
+            self.log("minimisation raised the energy from %.1f to %.1f kcal/mol"
+                     % (before, after))
         return before, after, found
 
 

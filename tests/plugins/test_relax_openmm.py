@@ -184,6 +184,23 @@ class Failures(unittest.TestCase):
                 self.assertEqual(stage.failure_of(error).cls, cls)
         self.assertIsNone(stage.failure_of(KeyError("x")))
 
+    def test_raised_energy(self):
+        """It is told, and the next round begins there; no number ends it."""
+        at, lines = numpy.zeros((2, 3)), []
+        for energies, says in (((1.0, 2.0), ["minimisation raised the energy from 1.0 to 2.0 "
+                                             "kcal/mol"]), ((2.0, 1.0), [])):
+            states = iter([(e, at, at) for e in energies])
+            one = stage.Minimiser("Reference", 1, 2.39, "nocutoff", lines.append)
+            one.context, one.state = mock.Mock(), lambda context: next(states)
+            with mock.patch.object(openmm.LocalEnergyMinimizer, "minimize"):
+                self.assertEqual(one.run(None, at)[:2], energies)
+            self.assertEqual(lines, says)
+            lines.clear()
+        one.state = lambda context: (float("nan"), at, at)
+        with mock.patch.object(openmm.LocalEnergyMinimizer, "minimize"), \
+                self.assertRaises(Failure):
+            one.run(None, at)
+
     def test_forces(self):
         a = numpy.zeros((2, 3))
         a[0, 0] = 1e5
