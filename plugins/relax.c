@@ -6,10 +6,8 @@
  */
 #include <af2flow/plugin.h>
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "python_stage.h"
 
@@ -34,22 +32,6 @@ fingerprint(af2_task *task)
 	if (outcome || *host->param(task, "stereo_chemical_props"))
 		return outcome;
 	return python_stage_fingerprint(host, task, "relax_bounds.py");
-}
-
-/* Tell the user what the worker left in `path`, if anything; it may be there after any
- * outcome. */
-static void
-tell_warning(const char *path)
-{
-	char line[512];
-	FILE *f = fopen(path, "re");
-
-	if (!f)
-		return;
-	if (fgets(line, sizeof(line), f))
-		host->log(AF2_WARN, "%.*s", (int)strcspn(line, "\n"), line);
-	fclose(f);
-	unlink(path);
 }
 
 /* The name the model's producer gave it, else its file's without "unrelaxed_" and what
@@ -77,16 +59,12 @@ model_name(af2_task *task, const af2_item *item, char *name, size_t size)
 static af2_outcome
 run(af2_task *task)
 {
-	char model[200], file[224], warning[PATH_MAX];
+	char model[200], file[224];
 	const af2_item *item = host->input(task, "unrelaxed", 0);
 
 	if (model_name(task, item, model, sizeof(model)))
 		return host->fail(task, AF2_CLASS_PERMANENT,
 				  "the name of '%s' is too long", item->path);
-	if (snprintf(warning, sizeof(warning), "%s/warning.txt", host->work_dir(task)) >=
-	    (int)sizeof(warning))
-		return host->fail(task, AF2_CLASS_PERMANENT,
-				  "the path of the work folder is too long");
 	snprintf(file, sizeof(file), "relaxed_%s.pdb", model);
 	const char *output = host->output(task, "relaxed", NULL, file);
 	if (!output)
@@ -104,14 +82,10 @@ run(af2_task *task)
 		"ph", host->param(task, "ph"),
 		"random_seed", host->param(task, "random_seed"),
 		"stereo_chemical_props", host->param(task, "stereo_chemical_props"),
-		"warning", warning,
 		NULL,
 	};
 	/* clang-format on */
-	af2_outcome outcome = host->call(task, process, "relax", args);
-
-	tell_warning(warning);
-	return outcome;
+	return host->call(task, process, "relax", args);
 }
 
 /* clang-format off */

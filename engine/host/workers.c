@@ -280,14 +280,19 @@ record(js **into, const js *from)
 }
 
 static void
+log_lines(af2_task *t, const js *lines, af2_level level)
+{
+	for (size_t i = 0; js_is_array(lines) && i < js_count(lines); i++)
+		host_log(t->host, level, js_as_text(js_at(lines, i), ""));
+}
+
+static void
 record_reply(af2_task *t, const js *reply)
 {
-	const js *lines = js_get(reply, "log");
-
 	record(&t->values, js_get(reply, "values"));
 	record(&t->measures, js_get(reply, "measures"));
-	for (size_t i = 0; js_is_array(lines) && i < js_count(lines); i++)
-		host_log(t->host, AF2_INFO, js_as_text(js_at(lines, i), ""));
+	log_lines(t, js_get(reply, "log"), AF2_INFO);
+	log_lines(t, js_get(reply, "warnings"), AF2_WARN);
 }
 
 /* CPU seconds and largest size of a live worker, for the task it worked for. */

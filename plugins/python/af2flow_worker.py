@@ -8,8 +8,9 @@ The host writes requests to descriptor 3 and reads replies from descriptor 4. Ea
 frame: a little-endian uint32 length, then that many bytes of JSON. The first frame is
 ours, a greeting {"ready": true} or {"fail": CLASS, "message": TEXT}. After that each
 request {"method": NAME, "args": {...}, "cpus": N, "gpus": N, "work_dir": PATH} gets one
-reply: {"ok": true, "values": {...}, "measures": {...}, "log": [TEXT...]},
-{"fail": CLASS, "message": TEXT} or {"skip": TEXT}. End of file on 3 ends the worker.
+reply: {"ok": true, "values": {...}, "measures": {...}}, {"fail": CLASS, "message": TEXT} or
+{"skip": TEXT}, each with "log": [TEXT...] and "warnings": [TEXT...], which the user sees, of
+what was said before. End of file on 3 ends the worker.
 Descriptors 1 and 2 stay free for whatever libraries print; both are captured.
 
 A stage module has
@@ -62,7 +63,8 @@ class Request:
         self.cpus = max(1, int(frame.get("cpus", 1)))
         self.gpus = int(frame.get("gpus", 0))
         self.work_dir = frame.get("work_dir", "")
-        self.values, self.measures, self.lines = {}, {}, []
+        self.values, self.measures = {}, {}
+        self.lines, self.warnings = [], []
 
     def text(self, name):
         """An argument as text; a missing one is a fault of the plugin."""
@@ -85,6 +87,10 @@ class Request:
     def log(self, text):
         """A line for the attempt's log."""
         self.lines.append(one_line(text))
+
+    def warn(self, text):
+        """A line that the user should see, though the task goes on."""
+        self.warnings.append(one_line(text))
 
 
 def one_line(text, limit=500):
@@ -180,18 +186,18 @@ def failed(error):
 
 def answer(methods, body):
     """The reply to one request."""
+    request = Request({})
     try:
         frame = json.loads(body)
         if not isinstance(frame, dict) or frame.get("method") not in methods:
             raise Failure("permanent", "no such request: %s" % one_line(body, 100))
         request = Request(frame)
         methods[frame["method"]](request)
-        reply = {"ok": True, "values": request.values, "measures": request.measures,
-                 "log": request.lines}
+        reply = {"ok": True, "values": request.values, "measures": request.measures}
         json.dumps(reply, allow_nan=False)
-        return reply
     except BaseException as error:  # SystemExit of a library included
-        return failed(error)
+        reply = failed(error)
+    return {**reply, "log": request.lines, "warnings": request.warnings}
 
 
 def release(libc=ctypes.CDLL(None)):

@@ -104,10 +104,11 @@ def report(request, cached, compiled, counts):
     that XLA did, single operations included."""
     request.measures.update(compiled=compiled, compile_s=counts.seconds,
                             cache_hits=counts.hits)
-    if compiled:
-        request.log("compiled the network, in %.1f s%s" % (
-            counts.seconds,
-            ", though caches were given: none of their entries fits" if cached else ""))
+    text = "compiled the network, in %.1f s" % counts.seconds
+    if compiled and cached:
+        request.warn(text + ", though caches were given: none of their entries fits")
+    elif compiled:
+        request.log(text)
 
 
 def measure_memory(request, need):

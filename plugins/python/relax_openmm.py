@@ -338,20 +338,18 @@ def written(model, lines):
 
 
 def load_bounds(request):
-    """The bounds inside residues. Where there are none, that is left for the user in the
-    file `warning`."""
+    """The bounds inside residues; None, with a warning, where there are none."""
     bounds = relax_bounds.load(request.text("stereo_chemical_props"))
     if bounds is None:
-        with open(request.text("warning"), "w", encoding="utf-8") as file:
-            file.write("distances inside residues are not judged: there is no %s; install "
-                       "OpenStructure, or name the file by `stereo_chemical_props`\n"
-                       % relax_bounds.NAME)
+        request.warn("distances inside residues are not judged: there is no %s; install "
+                     "OpenStructure, or name the file by `stereo_chemical_props`"
+                     % relax_bounds.NAME)
     return bounds
 
 
 def relax(request):
     """args: unrelaxed, output, model, platform, nonbonded, stiffness, tolerance,
-    max_outer_iterations, ph, random_seed, stereo_chemical_props, warning."""
+    max_outer_iterations, ph, random_seed, stereo_chemical_props."""
     started = time.monotonic()
     name, bounds = request.text("model"), load_bounds(request)
     with open(request.text("unrelaxed"), encoding="ascii", errors="replace") as file:

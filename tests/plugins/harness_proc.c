@@ -411,6 +411,15 @@ args_object(const char *const *args)
 	return object;
 }
 
+static void
+log_lines(struct harness *h, const json_t *lines, af2_level level)
+{
+	for (size_t i = 0; i < json_array_size(lines); i++)
+		if (json_is_string(json_array_get(lines, i)))
+			harness_add_log(h, level,
+					json_string_value(json_array_get(lines, i)));
+}
+
 af2_outcome
 harness_call(af2_task *task, af2_process *process, const char *method,
 	     const char *const *args)
@@ -428,11 +437,8 @@ harness_call(af2_task *task, af2_process *process, const char *method,
 	if (reply) {
 		record(&h->values, json_object_get(reply, "values"));
 		record(&h->measures, json_object_get(reply, "measures"));
-		size_t i;
-		json_t *line;
-		json_array_foreach(json_object_get(reply, "log"), i,
-				   line) if (json_is_string(line))
-			harness_add_log(h, AF2_INFO, json_string_value(line));
+		log_lines(h, json_object_get(reply, "log"), AF2_INFO);
+		log_lines(h, json_object_get(reply, "warnings"), AF2_WARN);
 	}
 	json_decref(reply);
 	return outcome;

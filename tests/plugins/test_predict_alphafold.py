@@ -417,6 +417,7 @@ class Caches(Case):
         reply, _ = self.ask("model_3", caches=[cache])
         self.assertEqual(reply["measures"]["compiled"], 0)
         self.assertGreater(reply["measures"]["cache_hits"], 0)
+        self.assertEqual(reply["warnings"], [])
         self.assertEqual(programs.entries(cache), before)
         # One that holds nothing of use: compiled all the same, and said.
         WARM.clear()
@@ -425,7 +426,7 @@ class Caches(Case):
         shutil.rmtree(os.path.join(self.folder, "jax_cache"))
         reply, _ = self.ask("model_3", caches=[empty])
         self.assertEqual(reply["measures"]["compiled"], 1)
-        self.assertIn("though caches were given", reply["log"][0])
+        self.assertIn("though caches were given", reply["warnings"][0])
         self.assertEqual(programs.entries(empty), [])
 
 

@@ -49,8 +49,7 @@ def relaxed(text, **more):
         args = {"unrelaxed": source, "output": output, "model": "m", "platform": "CPU",
                 "nonbonded": "wide", "stiffness": "10", "tolerance": "2.39", "ph": "7",
                 "max_outer_iterations": "3", "random_seed": "0",
-                "stereo_chemical_props": "", "warning": os.path.join(room, "warning"),
-                **more}
+                "stereo_chemical_props": "", **more}
         subprocess.run(["/usr/bin/python3", "-B", "-c", RELAX,
                         os.path.join(models.SOURCE, "plugins", "python"),
                         *sum(args.items(), ())], check=True)

@@ -42,6 +42,8 @@ STAGE = """
                "skip": Skip("nothing to do"),
                "disk": OSError(28, "No space left on device", "/x")}[request.text("how")]
     def nan(request):
+        request.log("before")
+        request.warn("a\\nwarning")
         request.values["x"] = float("nan")
     KEPT = []
     def resident(request):
@@ -179,8 +181,11 @@ class Whole(unittest.TestCase):
                          ["memory", "unavailable", "exit", "exit", "permanent",
                           "transient"])
         self.assertEqual(replies[3]["message"].split(" (")[0], "ValueError: bad value")
-        self.assertEqual(replies[7], {"skip": "nothing to do"})
+        self.assertEqual(replies[7], {"skip": "nothing to do", "log": [], "warnings": []})
         self.assertEqual(replies[8]["fail"], "exit")
+        # What was said before is not lost.
+        self.assertEqual((replies[8]["log"], replies[8]["warnings"]),
+                         (["before"], ["a warning"]))
         self.assertTrue(replies[9]["ok"])
         self.assertIn(b"Traceback", done.stderr)
 
@@ -190,7 +195,7 @@ class Whole(unittest.TestCase):
         self.assertTrue(replies[0]["ready"])
         self.assertEqual(replies[1], {
             "ok": True, "values": {"sum": 3, "words": "one two"}, "measures": {"cpus": 3},
-            "log": ["a b"]})
+            "log": ["a b"], "warnings": []})
         self.assertIn(b"stray on stdout", done.stdout)
         self.assertIn(b"stray on stderr", done.stderr)
 

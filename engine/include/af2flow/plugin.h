@@ -336,9 +336,10 @@ typedef struct af2_host {
 	/* Send {"method": method, "args": {...}, "cpus": n, "gpus": n, "work_dir": path} and wait
 	 * for the reply. `args` are key, value, key, value, ..., NULL; a key that ends in "[]"
 	 * makes an array of all its values, any other value is a string.
-	 * The reply is {"ok": true, "values": {...}, "measures": {...}, "log": [...]}, or
-	 * {"fail": CLASS, "message": TEXT}, or {"skip": TEXT}. Values and measures are recorded on the task; the
-	 * outcome is returned. A worker that died gives class exit or signal. */
+	 * The reply is {"ok": true, "values": {...}, "measures": {...}}, or {"fail": CLASS,
+	 * "message": TEXT}, or {"skip": TEXT}; each may have "log": [TEXT...] and "warnings":
+	 * [TEXT...], for log(). Values and measures are recorded on the task; the outcome is
+	 * returned. A worker that died gives class exit or signal. */
 	af2_outcome (*call)(af2_task *task, af2_process *process, const char *method,
 	                    const char *const *args);
 

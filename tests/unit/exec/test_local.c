@@ -417,7 +417,8 @@ test_worker(void **state)
 		"{\\\"list\\\": [\\\"a\\\", \\\"b\\\"], \\\"name\\\": \\\"value\\\"}");
 	has_value(b, "\"half\":0.5");
 	assert_string_equal(b->measures, "{\"m\":2}");
-	assert_string_equal(b->news, "-1.00/1/a line of the worker\n");
+	assert_string_equal(b->news, "-1.00/1/a line of the worker\n"
+	                             "-1.00/2/a warning of the worker\n");
 	assert_string_equal(bench_captured(b, "stdout"), "printed by the worker\n");
 	call(b, "echo");
 	assert_int_equal(b->pid, pid);
