@@ -104,7 +104,9 @@ key_parts_fingerprint(js *parts, const char *text)
 {
 	if (!parts)
 		return;
-	for (const char *line = text; *line;) {
+	if (!text)
+		js_set(parts, "prints", js_null());
+	for (const char *line = text; line && *line;) {
 		size_t n = strcspn(line, "\n"), name = strcspn(line, "=");
 		char *key = xstrndup(line, name < n ? name : n);
 		char *value = name < n ? xstrndup(line + name + 1, n - name - 1) : xstrdup("");

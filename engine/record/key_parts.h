@@ -6,7 +6,7 @@
  *     {"plugin":ID,"version":N,
  *      "params":{NAME:VALUE},          long ones are cut
  *      "files":{NAME:"DIGEST base"},   NAME is the parameter; of a list "PARAMETER/FILE"
- *      "prints":{NAME:VALUE},          the fingerprint
+ *      "prints":{NAME:VALUE},          the fingerprint; null: not known, nor is the key then
  *      "inputs":{PORT:[DIGEST,N,{LABEL:DIGEST}]},   of all that the port adds to the key, the
  *                                      number of its items, and the first ones by their makers
  *      "vars":{NAME:VALUE},"run":ID}   of a task that is never shared
@@ -26,7 +26,7 @@ void key_parts_param(js *parts, const char *name, const char *value);
 /* `file` NULL: the parameter's only file or database, at `path`; else one of its list. */
 void key_parts_file(js *parts, const char *name, const char *file, const char *path,
                     const struct digest *d);
-/* Lines "NAME=VALUE". */
+/* Lines "NAME=VALUE"; NULL: it is not known. */
 void key_parts_fingerprint(js *parts, const char *text);
 /* A port and the digest of all that it adds to the key, then its items. */
 void key_parts_port(js *parts, const char *port, const struct digest *all, size_t count);
@@ -38,7 +38,8 @@ void key_parts_item(js *parts, const char *port, const char *label, const struct
 void key_parts_variable(js *parts, const char *name, const char *value);
 void key_parts_private(js *parts, const char *run_id);
 
-/* What differs: reasons WHY_PLUGIN to WHY_OWN_RUN, none if nothing that was recorded does. */
+/* What differs: reasons WHY_PLUGIN to WHY_OWN_RUN, none if nothing that was recorded does. A
+ * fingerprint that is not known makes no difference. */
 void key_parts_diff(const js *then, const js *now, struct reasons *out);
 
 #endif

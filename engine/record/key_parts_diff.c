@@ -124,6 +124,13 @@ diff_print(struct reasons *out, const char *name, const js *then, const js *now)
 	            a ? a : "(none)", b ? b : "(none)");
 }
 
+static void
+diff_prints(struct reasons *out, const js *then, const js *now)
+{
+	if (!now || js_is_object(now)) /* else it is not known */
+		each_member(out, then, now, diff_print);
+}
+
 /* "DIGEST base" of a file; the names are told, the digests count. */
 static void
 diff_file(struct reasons *out, const char *name, const js *then, const js *now)
@@ -233,7 +240,7 @@ key_parts_diff(const js *then, const js *now, struct reasons *out)
 		            "plugin '%s' result version %" PRId64 " -> %" PRId64, is, v, w);
 	each_member(out, js_get(then, "params"), js_get(now, "params"), diff_param);
 	each_member(out, js_get(then, "files"), js_get(now, "files"), diff_file);
-	each_member(out, js_get(then, "prints"), js_get(now, "prints"), diff_print);
+	diff_prints(out, js_get(then, "prints"), js_get(now, "prints"));
 	each_member(out, js_get(then, "inputs"), js_get(now, "inputs"), diff_port);
 	each_member(out, js_get(then, "vars"), js_get(now, "vars"), diff_variable);
 	if (strcmp(member(then, "run"), member(now, "run")))

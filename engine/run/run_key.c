@@ -183,7 +183,7 @@ key_with(struct run *r, struct active *a, const struct task_params *params, int 
 			return -1;
 		}
 	key_fingerprint(r->key, print);
-	key_parts_fingerprint(r->parts, print);
+	key_parts_fingerprint(r->parts, known ? print : NULL);
 	free(both);
 	key_of_inputs(r, a->task);
 	key_of_variables(r, a->task);

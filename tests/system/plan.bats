@@ -164,6 +164,7 @@ DOT
     expect 1 grep -r Xyzzy123 .af2flow/store/objects
     # the fingerprint must be asked of the plugin: the run knows
     plans tools a t.dot --run-dir r "${teller[@]}" -p print=3.4
+    said "a: may run: its tools or databases must be looked at first (fingerprint)"
     expect 0 af2flow run t.dot --run-dir r "${teller[@]}" -p print=3.4
     grep -q '"reason":"fingerprint","why":"fingerprint changed: tool 3.3 -> 3.4"' r/journal
     teller 2

@@ -85,6 +85,7 @@ nowhere_is_allowed(void **state)
 	key_parts_param(NULL, "a", "b");
 	key_parts_file(NULL, "a", NULL, "b", &none);
 	key_parts_fingerprint(NULL, "a=b");
+	key_parts_fingerprint(NULL, NULL);
 	key_parts_port(NULL, "a", &none, 1);
 	key_parts_item(NULL, "a", "b", &none, &none);
 	key_parts_variable(NULL, "a", "b");
@@ -206,6 +207,9 @@ fingerprints(void **state)
 	            WHY_FINGERPRINT, "fingerprint changed: hmmer 3.3 -> 3.4");
 	assert_diff(with_print("lib=1"), with_print("lib=1\nodd"), WHY_FINGERPRINT,
 	            "fingerprint changed: odd (none) -> ");
+	assert_diff(with_print("lib=1"), with_print(""), WHY_FINGERPRINT,
+	            "fingerprint changed: lib 1 -> (none)");
+	assert_diff(with_print("lib=1"), with_print(NULL), 0, "");
 }
 
 static js *
