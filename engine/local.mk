@@ -265,6 +265,7 @@ run_sources = \
 	engine/run/run_prints.c \
 	engine/run/run_private.h \
 	engine/run/run_publish.c \
+	engine/run/run_recall.c \
 	engine/run/run_resolve.c \
 	engine/run/run_share.c \
 	engine/run/run_start.c \

@@ -220,7 +220,8 @@ system_tests = \
 	tests/system/secrets.bats \
 	tests/system/semantics.bats \
 	tests/system/store.bats \
-	tests/system/trust.bats
+	tests/system/trust.bats \
+	tests/system/views.bats
 
 #: tests/lint/*.py
 lint_tests = \

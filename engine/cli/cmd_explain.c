@@ -232,8 +232,8 @@ explain_named(const struct explain *x, const struct cli *o, const char *label)
 
 /* Open the run for reading; its workflow may have gone or become another. */
 static struct run *
-open_run(struct cli *o, const struct rundir *dir, const js *meta, struct session *s,
-         struct plan **plan)
+open_run(struct cli *o, const struct rundir *dir, const js *meta, struct history *past,
+         struct session *s, struct plan **plan)
 {
 	char *copy = path_join(dir->path, "workflow.dot");
 	struct diags d = {0};
@@ -242,7 +242,7 @@ open_run(struct cli *o, const struct rundir *dir, const js *meta, struct session
 
 	cli_settings_of_run(o, meta, copy);
 	o->c.run_dir = dir->path;
-	if (session_open(s, &o->c, &d) == 0 && (r = run_open(s, 0, NULL, &e)))
+	if (session_open(s, &o->c, &d) == 0 && (r = run_open_view(s, past, &e)))
 		*plan = run_plan(r, &e);
 	if (!*plan)
 		log_warning("only the journal can be asked: the workflow cannot be loaded: %s",
@@ -265,7 +265,7 @@ explain(struct cli *o, const struct rundir *dir, const js *meta)
 	x.history = h;
 	if (h) {
 		js *waiting = x.held ? rundir_waiting(dir, h->engine_pid) : NULL;
-		struct run *r = meta ? open_run(o, dir, meta, &s, &plan) : NULL;
+		struct run *r = meta ? open_run(o, dir, meta, h, &s, &plan) : NULL;
 		x.waiting = waiting;
 		x.run = plan ? r : NULL;
 		x.plan = plan;

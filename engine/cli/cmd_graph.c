@@ -61,7 +61,7 @@ draw_run(struct cli *o, const char *path)
 	int rc = EXIT_USAGE;
 
 	o->c.run_dir = path;
-	if (session_open(&s, &o->c, &d) == 0 && h && (r = run_open(&s, 0, NULL, &e))) {
+	if (session_open(&s, &o->c, &d) == 0 && h && (r = run_open_view(&s, h, &e))) {
 		picture_run(&dot, r, h);
 		rc = give(o, &dot);
 	}

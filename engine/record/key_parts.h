@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * key_parts: what a key was made of, in words. It stands with the result (result.json, member
- * "from"), so that a later plan can say what has changed since. Nothing decides by it.
+ * "from"), so that a later plan can say what has changed since. Nothing that runs decides by it.
  *
  * An object; members that would be empty are left out:
  *     {"plugin":ID,"version":N,

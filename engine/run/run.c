@@ -74,16 +74,21 @@ run_describe(struct run *r, const char *xml, struct error *e)
 	return rc;
 }
 
-struct run *
-run_open(struct session *s, int write, const struct run_observer *o, struct error *e)
+static struct run *
+new_run(struct session *s)
 {
 	struct run *r = xcalloc(1, sizeof *r);
 
-	*r = (struct run){.s = s, .w = s->w, .write = write, .started = loop_now(), .exit = -1};
+	*r = (struct run){.s = s, .w = s->w, .started = loop_now(), .exit = -1};
 	gethostname(r->host, sizeof r->host - 1);
-	if (o)
-		r->observer = *o;
-	if (open_records(r, e) || (write && run_describe(r, NULL, e))) {
+	return r;
+}
+
+/* The run, or NULL with the error set. */
+static struct run *
+find_standing(struct run *r, struct error *e)
+{
+	if (open_records(r, e) || (r->write && run_describe(r, NULL, e))) {
 		run_close(r);
 		return NULL;
 	}
@@ -95,6 +100,27 @@ run_open(struct session *s, int write, const struct run_observer *o, struct erro
 	run_pump(r);
 	run_drop_unwanted(r);
 	return r;
+}
+
+struct run *
+run_open(struct session *s, int write, const struct run_observer *o, struct error *e)
+{
+	struct run *r = new_run(s);
+
+	r->write = write;
+	if (o)
+		r->observer = *o;
+	return find_standing(r, e);
+}
+
+struct run *
+run_open_view(struct session *s, struct history *past, struct error *e)
+{
+	struct run *r = new_run(s);
+
+	r->view = 1;
+	r->history = past;
+	return find_standing(r, e);
 }
 
 void
@@ -197,7 +223,8 @@ run_close(struct run *r)
 	}
 	free(r->tasks);
 	graph_free(r->g);
-	history_free(r->history);
+	if (!r->view)
+		history_free(r->history);
 	journal_close(r->journal);
 	key_locks_free(r->locks);
 	store_close(r->store);

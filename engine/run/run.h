@@ -73,6 +73,11 @@ struct run_observer {
  * nothing is created, a missing store counts as empty. NULL with the error set. */
 struct run *run_open(struct session *s, int write, const struct run_observer *o,
                      struct error *e);
+/* The same to show what the run of a directory did: nothing is created, and a task that was done
+ * by `past` (history_read; the caller's, and needed until run_close) is done by the result that it
+ * had, if its key cannot be made any more or finds nothing (run_recall.c). */
+struct history;
+struct run *run_open_view(struct session *s, struct history *past, struct error *e);
 /* Check the nodes that have tasks without a result against the machine; loads the machine.
  * Returns the number of errors added. */
 int run_check(struct run *r, struct diags *diags);

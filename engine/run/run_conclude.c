@@ -70,7 +70,7 @@ made_from(struct run *r, struct active *a)
 	struct error e = {0};
 	js *parts;
 
-	if (run_key_parts(r, a, &key, &parts, &e) == 1 && digest_equal(&key, &a->key))
+	if (run_key_parts(r, a, a->attempt, &key, &parts, &e) == 1 && digest_equal(&key, &a->key))
 		return parts;
 	js_free(parts);
 	return NULL;

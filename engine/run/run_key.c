@@ -207,12 +207,13 @@ run_key(struct run *r, struct active *a, int attempt, int may_ask, struct digest
 }
 
 int
-run_key_parts(struct run *r, struct active *a, struct digest *key, js **parts, struct error *e)
+run_key_parts(struct run *r, struct active *a, int attempt, struct digest *key, js **parts,
+              struct error *e)
 {
 	const struct stage *s = r->w->nodes[r->g->tasks[a->task].node].stage;
 
 	r->parts = key_parts_new(s->id, s->result_version);
-	int rc = run_key(r, a, a->attempt, 0, key, e);
+	int rc = run_key(r, a, attempt, 0, key, e);
 	*parts = r->parts;
 	r->parts = NULL;
 	return rc;

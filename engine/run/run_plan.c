@@ -23,11 +23,22 @@ plan_word(int kind)
 	return kind >= 0 && kind < PLAN_KIND_COUNT ? words[kind] : "?";
 }
 
+/* What a view shows as done is no reason for a run not to look. */
 static int
-kind_of(int state)
+kind_of_done(const struct run *r, uint32_t task)
 {
-	switch (state) {
-	case T_DONE: return PLAN_DONE;
+	switch (r->tasks[task].recalled) {
+	case RECALLED: return PLAN_RUN;
+	case RESTS_ON_RECALL: return PLAN_MAYBE;
+	}
+	return PLAN_DONE;
+}
+
+static int
+kind_of(const struct run *r, uint32_t task)
+{
+	switch (r->g->tasks[task].state) {
+	case T_DONE: return kind_of_done(r, task);
 	case T_READY: return PLAN_RUN;
 	case T_SKIPPED: return PLAN_SKIP;
 	case T_OFF: return PLAN_OFF;
@@ -76,6 +87,19 @@ run_request(struct run *r, uint32_t task, struct request *q)
 }
 
 /* --- why --------------------------------------------------------------------------------- */
+
+/* Its result stands if that of a producer does. */
+static void
+why_rests(const struct run *r, uint32_t task, struct reasons *out)
+{
+	uint32_t producer = run_recalled_input(r, task);
+	struct str label = {0};
+
+	graph_label(r->g, producer, &label);
+	reasons_add(out, WHY_PRODUCER, r->w->nodes[r->g->tasks[producer].node].name, NULL, NULL,
+	            "%s comes first; with the same bytes again it need not run", label.s);
+	str_free(&label);
+}
 
 static void
 why_maybe(const struct run *r, const struct plan *p, uint32_t task, struct reasons *out)
@@ -202,7 +226,7 @@ static void
 add_tasks(struct run *r, struct plan *p, struct map *keys)
 {
 	for (uint32_t t = 0; t < r->g->task_count; t++) {
-		int kind = kind_of(r->g->tasks[t].state);
+		int kind = kind_of(r, t);
 		uint32_t node = r->g->tasks[t].node;
 		if (kind != PLAN_DONE) {
 			GROW(p->tasks, p->count, p->cap);
@@ -210,6 +234,8 @@ add_tasks(struct run *r, struct plan *p, struct map *keys)
 			*x = (struct plan_task){.task = t, .kind = kind, .with = NONE};
 			if (kind == PLAN_RUN)
 				plan_ready(r, keys, x);
+			else if (r->g->tasks[t].state == T_DONE)
+				why_rests(r, t, &x->why);
 			else if (kind == PLAN_MAYBE)
 				why_maybe(r, p, t, &x->why);
 			else

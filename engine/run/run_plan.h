@@ -48,7 +48,7 @@ struct plan {
 
 /* All of it. Reads the run's history if there are tasks without results. */
 struct plan *run_plan(struct run *r, struct error *e);
-/* The entry of a task, or NULL: it is done. */
+/* The entry of a task, or NULL: its result stands. */
 const struct plan_task *plan_of(const struct plan *p, uint32_t task);
 void plan_free(struct plan *p);
 

@@ -56,6 +56,7 @@ struct rtask {
 	struct result *result; /* of a done task */
 	struct active *active; /* between ready and settled */
 	uint32_t next;         /* next follower of the same key, or of the same question */
+	unsigned char recalled; /* see run_recall.c */
 };
 
 /* What is the same for all tasks of a node. */
@@ -93,7 +94,7 @@ struct run {
 	int has_dir;
 	struct key_locks *locks; /* while executing */
 	struct journal *journal;
-	struct history *history;
+	struct history *history; /* once it is needed; a view's is its caller's */
 	int journal_aside;     /* an unusable one was set aside, which was told */
 	struct key *key;
 	js *parts;             /* what goes into the key is written down here; NULL: nowhere */
@@ -129,6 +130,8 @@ struct run {
 	double beat_at;         /* when the next sign of life is due */
 	int executing;          /* phase: 0 looking up, 1 executing */
 	int write;              /* 0: nothing may be created (check) */
+	int view;               /* it shows what the run did, see run_recall.c */
+	int recalls;            /* a result was recalled */
 	int first_time;         /* the run directory is new */
 	int had_tasks;         /* there was something below tasks/ when it was opened; the
 	                        * look-up makes links there before the first event */
@@ -210,8 +213,20 @@ int run_key(struct run *r, struct active *a, int attempt, int may_ask, struct di
 void run_forget_failed_prints(struct run *r);
 /* The key of an attempt once more, and what it is made of (record/key_parts.h): *parts is the
  * caller's in any case. As run_key, which asks nobody: with 0 only the fingerprint is missing. */
-int run_key_parts(struct run *r, struct active *a, struct digest *key, js **parts,
+int run_key_parts(struct run *r, struct active *a, int attempt, struct digest *key, js **parts,
                   struct error *e);
+
+/* run_recall.c: in a view, the result that the task had by the run's record. As store_lookup. */
+enum recalled {
+	RECALLED = 1,   /* done by such a result */
+	RESTS_ON_RECALL /* done by its key, which is made of what such tasks made */
+};
+int run_recall(struct run *r, struct active *a, int attempt, struct result **out,
+               struct error *e);
+/* A task is done: does it rest on such a result? */
+void run_note_recall(struct run *r, uint32_t task);
+/* A done producer of the task that was recalled, or rests on such, or NONE. */
+uint32_t run_recalled_input(const struct run *r, uint32_t task);
 
 /* run_prints.c: fingerprints. 1: *text known; 0: asked (may_ask), or must be asked; -2 with the
  * error set: it failed in this run. */
@@ -232,6 +247,10 @@ int run_settings_print(struct run *r, const struct stage *s, const char **text,
 /* run_why.c: why the task needs this attempt, WHY_FIRST to WHY_ENDED or WHY_TOOLS; at least one
  * reason. The history must be there if the run is not new. */
 void run_why(struct run *r, struct active *a, struct reasons *out);
+/* The key of the task's earlier result, by its link, else by `h` (may be NULL). 0, or -1: it had
+ * none. The run has a directory. */
+int run_earlier_key(const struct run *r, uint32_t task, const struct history_task *h,
+                    struct digest *key);
 /* Had the task a result in this run directory before? */
 int run_had_result(const struct run *r, uint32_t task);
 

@@ -88,6 +88,7 @@ static void
 done_one(struct run *r, uint32_t task, struct result *result, enum made made)
 {
 	run_rtask(r, task)->result = result;
+	run_note_recall(r, task);
 	if (made != MADE_HERE)
 		r->cached[r->g->tasks[task].node]++;
 	if (made == MADE_BEFORE)
@@ -200,6 +201,26 @@ note_settled(struct run *r, uint32_t task)
 
 /* --- ready ------------------------------------------------------------------------------- */
 
+/* As run_look_up, of one attempt: with 1, *out is the result. */
+static int
+look_up(struct run *r, struct active *a, int attempt, int may_ask, struct result **out,
+        struct error *e)
+{
+	struct digest key;
+	int rc = run_key(r, a, attempt, may_ask, &key, e);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 1) {
+		if (attempt == a->attempt)
+			a->key = key;
+		rc = store_lookup(r->store, &key, out, e);
+	} else if (!r->view) {
+		return 2;
+	}
+	return rc == 0 && r->view ? run_recall(r, a, attempt, out, e) : rc;
+}
+
 int
 run_look_up(struct run *r, struct active *a, int may_ask, enum made made, struct error *e)
 {
@@ -209,25 +230,15 @@ run_look_up(struct run *r, struct active *a, int may_ask, enum made made, struct
 	if (!r->store)
 		return 2;
 	for (int n = a->attempt; n <= last; n++) {
-		struct digest key;
-		int rc = run_key(r, a, n, may_ask, &key, e);
+		int rc = look_up(r, a, n, may_ask, &result, e);
 		if (rc == -2 && n > a->attempt) {
 			*e = (struct error){0};
 			continue; /* it may not come to that attempt */
 		}
-		if (rc < 0)
-			return rc;
-		if (rc == 0)
-			return 2;
-		if (n == a->attempt)
-			a->key = key;
-		rc = store_lookup(r->store, &key, &result, e);
-		if (rc < 0)
-			return rc;
-		if (rc == 1) {
+		if (rc == 1)
 			run_settle_done(r, a->task, result, made);
-			return 1;
-		}
+		if (rc)
+			return rc;
 	}
 	return 0;
 }

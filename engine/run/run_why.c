@@ -8,9 +8,9 @@
 
 #include "run/run_private.h"
 
-/* The key of the task's earlier result. 0, or -1: it had none. */
-static int
-earlier_key(const struct run *r, uint32_t task, const struct history_task *h, struct digest *key)
+int
+run_earlier_key(const struct run *r, uint32_t task, const struct history_task *h,
+                struct digest *key)
 {
 	const struct wf_node *n = &r->w->nodes[r->g->tasks[task].node];
 	int rc = -1;
@@ -33,9 +33,9 @@ run_had_result(const struct run *r, uint32_t task)
 	if (!r->has_dir)
 		return 0;
 	char *label = run_label(r, task);
-	int rc = earlier_key(r, task, r->history ? history_task(r->history, label) : NULL, &key);
+	const struct history_task *h = r->history ? history_task(r->history, label) : NULL;
 	free(label);
-	return rc == 0;
+	return run_earlier_key(r, task, h, &key) == 0;
 }
 
 /* It had no result: was it tried? */
@@ -86,11 +86,11 @@ run_why(struct run *r, struct active *a, struct reasons *out)
 	js *now;
 
 	free(label);
-	if (!r->has_dir || earlier_key(r, a->task, h, &earlier)) {
+	if (!r->has_dir || run_earlier_key(r, a->task, h, &earlier)) {
 		why_tried(h, out);
 		return;
 	}
-	int known = run_key_parts(r, a, &key, &now, &e);
+	int known = run_key_parts(r, a, a->attempt, &key, &now, &e);
 	if (known < 0)
 		reasons_add(out, WHY_UNRECORDED, NULL, NULL, NULL, "%s", e.text);
 	else if (known == 1 && digest_equal(&key, &earlier))
