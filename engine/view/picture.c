@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "model/expand.h"
 #include "view/graph_dot.h"
 #include "view/picture.h"
 
@@ -111,6 +112,12 @@ draw_workflow(struct picture *p, const struct workflow *w)
 
 /* --- of a run ---------------------------------------------------------------------------- */
 
+static const char *
+told_state(const struct history_task *t)
+{
+	return strcmp(t->state, "cached") ? t->state : "done";
+}
+
 /* A task's state for the picture: what its result says, else what the journal says. */
 static const char *
 task_state(const struct run *r, const struct history *h, uint32_t task, const char *label)
@@ -121,7 +128,7 @@ task_state(const struct run *r, const struct history *h, uint32_t task, const ch
 	if (state == T_DONE)
 		return "done";
 	if (t)
-		return strcmp(t->state, "cached") ? t->state : "done";
+		return told_state(t);
 	return task_state_name(state == T_READY ? T_WAITING : state);
 }
 
@@ -153,47 +160,85 @@ picture_tasks(struct picture *p, const struct run *r, const struct history *h, u
 	str_free(&branch);
 }
 
-/* One box for a node of many tasks, coloured by the worst of their states. */
+/* From the worst on: the first one gives a box of many tasks its colour. */
+static const char *const box_states[] = {"failed", "blocked", "lost", "cancelled", "running",
+                                         "waiting", "skipped", "off", "done"};
+enum { BOX_STATES = sizeof box_states / sizeof *box_states };
+
 static void
-picture_box(struct picture *p, const struct run *r, const struct history *h, uint32_t node,
-            size_t *pic_of)
+count_state(size_t counts[BOX_STATES], const char *state)
 {
-	static const char *const worst[] = {"failed", "blocked", "lost", "cancelled", "running",
-	                                    "waiting", "skipped", "off", "done"};
-	enum { STATES = sizeof worst / sizeof *worst };
+	for (size_t k = 0; k < BOX_STATES; k++)
+		counts[k] += !strcmp(box_states[k], state);
+}
+
+/* Tasks that only the journal knows: the list that they came from was made, but is gone. */
+static void
+count_told(const struct run *r, const struct history *h, uint32_t node,
+           size_t counts[BOX_STATES])
+{
 	const struct graph *g = run_graph(r);
-	size_t counts[STATES] = {0};
-	struct str label = {0}, detail = {0};
-	const char *state = "";
-	size_t states = 0, total = 0;
-	size_t pic = add_node(p, g->w->nodes[node].name, "", "", "");
+	const char *name = g->w->nodes[node].name;
+	struct str label = {0};
+	uint32_t source;
+
+	if (!h || !expand_open(g, node, &source) || source == NONE)
+		return;
+	graph_label(g, source, &label);
+	int made = !strcmp(task_state(r, h, source, label.s), "done");
+	for (size_t i = 0; made && i < h->task_count; i++)
+		if (!strcmp(h->tasks[i].node, name))
+			count_state(counts, told_state(&h->tasks[i]));
+	str_free(&label);
+}
+
+static size_t
+count_tasks(const struct run *r, const struct history *h, uint32_t node, size_t pic,
+            size_t *pic_of, size_t counts[BOX_STATES])
+{
+	const struct graph *g = run_graph(r);
+	struct str label = {0};
+	size_t total = 0;
 
 	for (uint32_t t = 0; t < g->task_count; t++) {
 		if (g->tasks[t].node != node)
 			continue;
 		str_reset(&label);
 		graph_label(g, t, &label);
-		const char *s = task_state(r, h, t, label.s);
-		for (size_t k = 0; k < STATES; k++)
-			counts[k] += !strcmp(worst[k], s);
+		count_state(counts, task_state(r, h, t, label.s));
 		pic_of[t] = pic;
+		total++;
 	}
-	for (size_t k = 0; k < STATES; k++) {
+	str_free(&label);
+	return total;
+}
+
+/* One box for a node of many tasks, or of none that is known. */
+static void
+picture_box(struct picture *p, const struct run *r, const struct history *h, uint32_t node,
+            size_t *pic_of)
+{
+	const char *name = run_graph(r)->w->nodes[node].name, *state = "";
+	size_t counts[BOX_STATES] = {0}, states = 0, total = 0;
+	size_t pic = add_node(p, name, "", "", "");
+	struct str detail = {0};
+
+	if (!count_tasks(r, h, node, pic, pic_of, counts))
+		count_told(r, h, node, counts);
+	for (size_t k = 0; k < BOX_STATES; k++) {
 		if (!counts[k])
 			continue;
 		if (!*state)
-			state = worst[k];
-		str_printf(&detail, "%s%zu %s", detail.len ? ", " : "", counts[k], worst[k]);
+			state = box_states[k];
+		str_printf(&detail, "%s%zu %s", detail.len ? ", " : "", counts[k], box_states[k]);
 		total += counts[k];
 		states++;
 	}
-	p->nodes[pic].label = total ? arena_printf(&p->arena, "%s (%zu)",
-	                                           g->w->nodes[node].name, total)
-	                            : arena_strdup(&p->arena, g->w->nodes[node].name);
+	p->nodes[pic].label = total ? arena_printf(&p->arena, "%s (%zu)", name, total)
+	                            : arena_strdup(&p->arena, name);
 	p->nodes[pic].state = state;
 	if (states > 1)
 		p->nodes[pic].detail = arena_strdup(&p->arena, detail.s);
-	str_free(&label);
 	str_free(&detail);
 }
 
