@@ -256,7 +256,6 @@ run_sources = \
 	engine/run/run_execute.c \
 	engine/run/run_fail.c \
 	engine/run/run_finish.c \
-	engine/run/run_hints.c \
 	engine/run/run_items.c \
 	engine/run/run_key.c \
 	engine/run/run_pause.c \
@@ -266,6 +265,7 @@ run_sources = \
 	engine/run/run_private.h \
 	engine/run/run_publish.c \
 	engine/run/run_recall.c \
+	engine/run/run_request.c \
 	engine/run/run_resolve.c \
 	engine/run/run_share.c \
 	engine/run/run_start.c \

@@ -160,6 +160,9 @@ store_fingerprint_put(struct store *s, const struct digest *id, const char *text
 		line = js_dump(o, 0);
 		digest_hex(id, hex);
 		lines_put(&s->fingerprints, hex, line, strlen(line));
+		/* Asking cost a process, and whoever explains this run needs it now. */
+		if (s->fingerprints.out)
+			(void)lines_flush(&s->fingerprints, 0, NULL);
 		map_del(&s->fingerprint_seen, hex, DIGEST_HEX);
 		free(line);
 	}

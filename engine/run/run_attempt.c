@@ -21,12 +21,10 @@ clamp(const struct machine *m, struct task_options *o)
 void
 run_enqueue(struct run *r, struct active *a)
 {
-	struct request q = {.cpus = a->options->cpus, .cpus_cap = a->options->cpus_cap,
-	                    .gpus = a->options->gpus, .memory = a->options->memory,
-	                    .affinity.text = a->options->affinity};
+	struct request q;
 	struct error e = {0};
 
-	run_hints(r, a, &q);
+	run_request_of(r, a->task, a->options, &q);
 	if (sched_possible(r->sched, &q, &e)) {
 		run_fail(r, a, AF2_CLASS_PERMANENT, -1, 0, e.text);
 		return;

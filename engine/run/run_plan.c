@@ -73,19 +73,6 @@ run_unmet(const struct run *r, uint32_t task, struct plan_wait *out, size_t max)
 	return found;
 }
 
-int
-run_request(struct run *r, uint32_t task, struct request *q)
-{
-	struct task_options o;
-	struct error e = {0};
-
-	if (run_options(r, task, 1, &o, &e))
-		return -1;
-	*q = (struct request){.cpus = o.cpus, .cpus_cap = o.cpus_cap, .gpus = o.gpus,
-	                      .memory = o.memory};
-	return 0;
-}
-
 /* --- why --------------------------------------------------------------------------------- */
 
 /* Its result stands if that of a producer does. */

@@ -170,9 +170,11 @@ void run_branch(const struct run *r, uint32_t task, struct arena *a, size_t *cou
 char *run_label(const struct run *r, uint32_t task);        /* caller frees */
 char *run_branch_text(const struct run *r, uint32_t task);  /* "model=3"; caller frees */
 
-/* run_hints.c: what a task's hints hold adds to its request: to its affinity and, where the workflow
- * does not say how much memory it has, to that. */
-void run_hints(const struct run *r, const struct active *a, struct request *q);
+/* run_request.c: what a ready task asks of the scheduler under these options. What its hints hold is
+ * part of its affinity and, where the workflow does not say how much memory it has, may ask for more
+ * of it, up to the machine's. */
+void run_request_of(const struct run *r, uint32_t task, const struct task_options *o,
+                    struct request *q);
 
 /* run_resolve.c: options and parameters of an attempt. The parameters are borrowed until the next
  * call for a task of the same node; NULL with the error set. */

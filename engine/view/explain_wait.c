@@ -139,6 +139,13 @@ class_of(const struct explain *x, const struct subject *s)
 	return NULL;
 }
 
+/* Did the engine tell that it is the first of its class? */
+static int
+is_head(const js *class, const struct subject *s)
+{
+	return !strcmp(js_get_text(class, "head", ""), s->label);
+}
+
 static void
 wait_slot(const struct explain *x, const struct subject *s, struct explanation *out)
 {
@@ -153,7 +160,7 @@ wait_slot(const struct explain *x, const struct subject *s, struct explanation *
 	} else if (strstr(why, "nothing new is started")) {
 		reasons_add(&out->why, WAITS_END, NULL, NULL, NULL,
 		            "the run ends: nothing new is started");
-	} else if (!strcmp(head, s->label)) {
+	} else if (is_head(class, s)) {
 		out->since = js_get_real(class, "since", 0);
 		reasons_add(&out->why, WAITS_SLOT, NULL, NULL, NULL,
 		            "waits for a slot since %s: %s", explain_time(out->since, when), why);
@@ -206,6 +213,7 @@ wait_ready(const struct explain *x, const struct subject *s, struct explanation 
 {
 	const struct plan_task *t = plan_of(x->plan, s->task);
 	uint32_t other = t ? same_work(x, t) : NONE;
+	int looks = t && has_reason(t, WHY_TOOLS); /* as far as we know */
 	struct str b = {0};
 
 	if (other != NONE) {
@@ -214,7 +222,7 @@ wait_ready(const struct explain *x, const struct subject *s, struct explanation 
 		reasons_add(&out->why, WAITS_SHARED, o.label, NULL, NULL,
 		            "%s does the same work, and %s", o.label, b.s);
 		subject_free(&o);
-	} else if (t && has_reason(t, WHY_TOOLS)) {
+	} else if (looks && !is_head(class_of(x, s), s)) {
 		reasons_add(&out->why, WAITS_TOOLS, NULL, NULL, NULL,
 		            "its tools and databases are being looked at (fingerprint)");
 	} else {
