@@ -95,6 +95,14 @@ def checked_assessment(templates, log):
     return assess
 
 
+def unreadable(error):
+    """Why a structure cannot be read, by what that raised."""
+    cause = error.__context__ or error
+    if isinstance(cause, KeyError) and cause.args == ("release_date",):
+        return "its file has no release date (%s)" % AUDIT[:-1]
+    return "%s: %s" % (type(cause).__name__, cause)
+
+
 def forgiving_hits(templates, log):
     """The package's work on one hit, which ends a target for a structure that is missing
     or cannot be read; here that costs the template."""
@@ -110,10 +118,8 @@ def forgiving_hits(templates, log):
         except (MemoryError, OSError):
             raise       # about this machine, not about the template
         except Exception as error:  # whatever a file of other people makes it raise
-            cause = error.__context__ or error
             result = templates.SingleHitResult(
-                features=None, error="%s: %s" % (type(cause).__name__, cause),
-                warning=None)
+                features=None, error=unreadable(error), warning=None)
         if result.features is None and len(log.reasons) == before:
             log.note(hit, result.error or result.warning or "it is newer than allowed")
         return result
