@@ -174,6 +174,7 @@ python_tests = \
 	tests/plugins/test_alphafold_versions.py \
 	tests/plugins/test_demo_scripts.py \
 	tests/plugins/test_features_alphafold.py \
+	tests/plugins/test_features_pdb.py \
 	tests/plugins/test_features_read.py \
 	tests/plugins/test_features_rules.py \
 	tests/plugins/test_features_workflow.py \

@@ -35,18 +35,28 @@ DATE = "2020-06-01"
 
 
 class World:
-    """Databases for A and B, and structures, in one folder."""
+    """Databases for some proteins, and structures, in one folder."""
+
+    proteins = (A, B)
+    date = DATE     # no template is newer
 
     def __init__(self, folder):
         self.folder = folder
         for name, count, seed in (("uniref90", 30, 100), ("mgnify", 12, 200),
                                   ("small_bfd", 12, 300), ("uniprot", 40, 400)):
-            data.write_fasta(self.path(name + ".fasta"),
-                             data.relatives(A, count, seed) + data.relatives(B, count, seed + 50))
-        hhsuite_db.write(self.path("bfd"), {
-            name: (">%s\n%s\n" % (name, sequence)).encode() for name, sequence in
-            data.relatives(A, 15, 500) + data.relatives(B, 15, 550)})
+            data.write_fasta(self.path(name + ".fasta"), self.relatives(count, seed))
+        self.write_hhsuite("bfd", self.relatives(15, 500))
         self.structures()
+
+    def relatives(self, count, seed):
+        """[(name, sequence)]: `count` relatives of each protein."""
+        return [one for i, sequence in enumerate(self.proteins)
+                for one in data.relatives(sequence, count, seed + 50 * i + i // 2)]
+
+    def write_hhsuite(self, name, records):
+        """An HH-suite database of [(name, sequence)]."""
+        hhsuite_db.write(self.path(name), {
+            name: (">%s\n%s\n" % (name, sequence)).encode() for name, sequence in records})
 
     def structures(self):
         """A and B themselves, relatives of them; one is new, one lacks residues."""
@@ -60,9 +70,12 @@ class World:
                              {chain: sequence, "X": data.protein(30, 700 + i)},
                              date="2021-01-01" if i == 3 else "2000-01-02",
                              absent={2, 3, 10} if i == 2 else ())
-        hhsuite_db.write(self.path("pdb70"), {
-            name.upper(): (">%s\n%s\n" % (name.upper(), sequence)).encode()
-            for name, sequence in chains.items()})
+        self.write_chains(chains)
+
+    def write_chains(self, chains):
+        """What the searches for templates read, of {PDB id_chain: sequence}."""
+        self.write_hhsuite("pdb70", [(name.upper(), sequence)
+                                     for name, sequence in chains.items()])
         with open(self.path("pdb_seqres.txt"), "w", encoding="ascii") as out:
             for name, sequence in chains.items():
                 out.write(">%s mol:protein length:%d  PROTEIN\n%s\n"
@@ -73,16 +86,19 @@ class World:
         return os.path.join(self.folder, *names)
 
     def featurizer(self, kind):
-        return kind(mmcif_dir=self.path("mmcif"), max_template_date=DATE, max_hits=20,
+        return kind(mmcif_dir=self.path("mmcif"), max_template_date=self.date, max_hits=20,
                     kalign_binary_path="kalign", release_dates_path=None,
                     obsolete_pdbs_path=None)
 
-    def monomer_pipeline(self, multimer=False, small=False):
-        """The package's pipeline on these databases."""
-        searcher = hmmsearch.Hmmsearch(
+    def searcher(self, multimer=False):
+        """The package's search for templates."""
+        return hmmsearch.Hmmsearch(
             binary_path="hmmsearch", hmmbuild_binary_path="hmmbuild",
             database_path=self.path("pdb_seqres.txt")) if multimer else \
             hhsearch.HHSearch(binary_path="hhsearch", databases=[self.path("pdb70")])
+
+    def monomer_pipeline(self, multimer=False, small=False):
+        """The package's pipeline on these databases."""
         kind = templates.HmmsearchHitFeaturizer if multimer else \
             templates.HhsearchHitFeaturizer
         return pipeline.DataPipeline(
@@ -91,8 +107,8 @@ class World:
             mgnify_database_path=self.path("mgnify.fasta"),
             bfd_database_path=self.path("bfd"), uniref30_database_path=self.path("bfd"),
             small_bfd_database_path=self.path("small_bfd.fasta"),
-            template_searcher=searcher, template_featurizer=self.featurizer(kind),
-            use_small_bfd=small)
+            template_searcher=self.searcher(multimer),
+            template_featurizer=self.featurizer(kind), use_small_bfd=small)
 
     def reference(self, name, records, multimer=False, small=False):
         """(features, folder of the searches) by the package, with AlphaFold2's rules."""
@@ -156,10 +172,12 @@ def alphafold2():
 class Case(unittest.TestCase):
     """Tests that share one world."""
 
+    kind = World
+
     @classmethod
     def setUpClass(cls):
         cls.temporary = tempfile.TemporaryDirectory()
-        cls.world = World(cls.temporary.name)
+        cls.world = cls.kind(cls.temporary.name)
 
     @classmethod
     def tearDownClass(cls):
@@ -177,10 +195,10 @@ class Case(unittest.TestCase):
             "query": data.write_fasta(self.world.path("query.fasta"), [("query", sequence)]),
             "output": self.world.path("chain_%d.pkl" % len(os.listdir(self.world.folder))),
             "model_preset": preset, "use_templates": "1",
-            "template_mmcif_dir": self.world.path("mmcif"), "max_template_date": DATE,
-            "max_template_hits": "20", "kalign_binary_path": "kalign",
-            "uniref_max_hits": "10000", "mgnify_max_hits": "501",
-            "uniprot_max_hits": "50000"})
+            "template_mmcif_dir": self.world.path("mmcif"),
+            "max_template_date": self.world.date, "max_template_hits": "20",
+            "kalign_binary_path": "kalign", "uniref_max_hits": "10000",
+            "mgnify_max_hits": "501", "uniprot_max_hits": "50000"})
         args.update(more)
         request = Request({"args": args})
         stage.chain(request)
