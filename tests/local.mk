@@ -162,6 +162,7 @@ harness_sources = \
 #: tests/plugins/[!t]*.py
 python_helpers = \
 	tests/plugins/features_data.py \
+	tests/plugins/features_pdb.py \
 	tests/plugins/features_world.py \
 	tests/plugins/relax_models.py
 
