@@ -16,6 +16,7 @@ import collections
 import os
 import resource
 
+import alphafold_versions
 from af2flow_worker import Failure
 
 GIB = 1 << 30
@@ -47,8 +48,7 @@ def estimate(executable):
 def main_memory(need):
     """Bytes of main memory that a worker takes which runs a program here; None where that
     is a GPU's, or where the program's need is not known."""
-    import jax
-    if need is None or jax.default_backend() != "cpu":
+    if need is None or alphafold_versions.backend() != "cpu":
         return None
     return need.total + WORKER
 

@@ -6,6 +6,7 @@ metadata, the device from /proc. Entries are (text, file): the text enters the k
 the question is asked again when the file changes.
 """
 
+import functools
 import glob
 import hashlib
 import importlib.metadata
@@ -131,3 +132,18 @@ def device(root="/proc"):
     """("gpu" or "cpu", its kind) that JAX compiles for by itself on this machine."""
     kinds = gpus(root) if jax_has_cuda() else ""
     return ("gpu", kinds) if kinds else ("cpu", cpu(root))
+
+
+@functools.lru_cache(maxsize=None)
+def backend():
+    """What JAX computes on in this process: "cpu", "gpu"."""
+    import jax
+    return jax.default_backend()
+
+
+def warn_of_idle_gpu(request):
+    """A GPU that is reserved for a task is of no use where JAX has no part for it; that is
+    easily overlooked for hours, so it is said."""
+    if request.gpus and backend() == "cpu":
+        request.warn("a GPU is reserved, but JAX computes on the CPU: install its CUDA plugin "
+                     "(./quickstart alphafold --gpu), or run with --gpus 0")

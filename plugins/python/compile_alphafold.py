@@ -43,10 +43,9 @@ def read_program(path):
 
 def demand_device(wanted):
     """Refuse to compile for another device than the key says."""
-    import jax
     if wanted == "auto":
         wanted = alphafold_versions.device()[0]
-    there = jax.default_backend()
+    there = alphafold_versions.backend()
     if there != wanted:
         raise Failure("unavailable", "this is to be compiled for a %s, but JAX has a %s "
                       "here: give the node a GPU (gpus=1), or set device=%s"
@@ -83,6 +82,8 @@ def compile_into(cfg, batch, folder):
 def compile_program(request):
     """Answer the request of the stage."""
     demand_device(request.args.get("device") or "auto")
+    if request.args.get("device") != "cpu":
+        alphafold_versions.warn_of_idle_gpu(request)
     cfg, batch, length = read_program(request.text("program"))
     folder = request.text("output")
     start = time.monotonic()

@@ -143,8 +143,9 @@ def predict(request):
     """args: features, name, element or model, model_preset and seed; data_dir, caches and
     the options of a configuration; bucket, frugal, benchmark; paths of the outputs, "" for
     none."""
-    import jax
     network, element = NETWORK[0], Element(request)
+    if not network.need:  # its first prediction
+        alphafold_versions.warn_of_idle_gpu(request)
     alphafold_network.check_params_file(element.params)
     cfg = configure(request, element)
     cached, meter = use_caches(request), alphafold_programs.meter()
@@ -172,7 +173,7 @@ def predict(request):
     request.log("%s: %s %.4f, %d residues%s, %d recycles, on %s" % (
         element.name, request.values["ranking"], request.values["ranking_confidence"],
         target.length, " padded to %d" % target.padded if target.padded > target.length
-        else "", recycles, jax.default_backend()))
+        else "", recycles, alphafold_versions.backend()))
 
 
 METHODS = {"predict": predict}

@@ -44,8 +44,7 @@ class Estimate(unittest.TestCase):
 
 class MainMemory(unittest.TestCase):
     def of(self, backend, need):
-        jax = types.SimpleNamespace(default_backend=lambda: backend)
-        with mock.patch.dict(sys.modules, jax=jax):
+        with mock.patch.object(memory.alphafold_versions, "backend", lambda: backend):
             return memory.main_memory(need)
 
     def test_worker_and_program(self):

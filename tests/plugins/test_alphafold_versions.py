@@ -12,6 +12,7 @@ SOURCE = os.environ.get("AF2_SRCDIR") or os.path.join(os.path.dirname(__file__),
 sys.path.insert(0, os.path.join(os.path.abspath(SOURCE), "plugins", "python"))
 
 import alphafold_versions as versions  # noqa: E402
+from af2flow_worker import Request  # noqa: E402
 
 CPU = "processor\t: %d\nmodel name\t: Some CPU  9\nflags\t\t: sse %s\ncpu MHz\t\t: %d\n\n"
 GPU = "Model: \t\t NVIDIA %s\nIRQ:   \t\t 18\nGPU UUID: \t GPU-%d\n"
@@ -52,6 +53,15 @@ class Machine(unittest.TestCase):
         self.gpu("0000:03:00.0", "H100")
         self.assertEqual(versions.gpus(self.root),
                          "NVIDIA A100, NVIDIA H100; driver 535.104.05")
+
+    def test_idle_gpu(self):
+        """Reserved, but not what JAX computes on: so it is told."""
+        for gpus, kind, count in ((1, "cpu", 1), (1, "gpu", 0), (0, "cpu", 0)):
+            request = Request({"gpus": gpus})
+            with mock.patch.object(versions, "backend", lambda: kind):
+                versions.warn_of_idle_gpu(request)
+            self.assertEqual(len(request.warnings), count)
+            self.assertTrue(all("computes on the CPU" in text for text in request.warnings))
 
     def test_device(self):
         self.cpu("avx")

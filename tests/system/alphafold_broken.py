@@ -6,6 +6,8 @@
                                                            that many attempts of the task
     python3 alphafold_broken.py attempts RUN_DIR           "TASK CLASS..." a line: how each
                                                            attempt of `predict` ended
+    python3 alphafold_broken.py slots RUN_DIR              how many predictions of the last run
+                                                           shared no GPU and no core
 """
 import glob
 import json
@@ -33,7 +35,8 @@ def huge(source, target):
 
 
 def events(run, task):
-    """The starts and ends of a task so far; a line that is being written is left out."""
+    """The starts and ends of a task ("": of the run, too) so far; a line that is being written
+    is left out."""
     try:
         with open(os.path.join(run, "journal"), encoding="utf-8") as file:
             lines = file.read().split("\n")[:-1]
@@ -41,7 +44,7 @@ def events(run, task):
         return []
     found = [json.loads(line.split(" ", 1)[1]) for line in lines]
     return [event for event in found if event.get("task", "").startswith(task)
-            and event["event"] in ("start", "end")]
+            and event["event"] in ("start", "end", "run-start")]
 
 
 def read(path):
@@ -98,5 +101,16 @@ def attempts(run):
         print(task, *told[task])
 
 
+def slots(run):
+    """How many slots the last run gave to predictions; that two share nothing is demanded."""
+    last = max(event["seq"] for event in events(run, "") if event["event"] == "run-start")
+    given = [event for event in events(run, "predict")
+             if event["event"] == "start" and event["seq"] > last]
+    for what in "gpu_ids", "cpu_list":
+        parts = [part for event in given for part in event[what].split(",")]
+        assert len(set(parts)) == len(parts), parts
+    print(len(given))
+
+
 if __name__ == "__main__":
-    {"huge": huge, "kill": kill, "attempts": attempts}[sys.argv[1]](*sys.argv[2:])
+    {"huge": huge, "kill": kill, "attempts": attempts, "slots": slots}[sys.argv[1]](*sys.argv[2:])

@@ -79,9 +79,13 @@ END
         said "\"class\": \"$class\""
     done
 
-    # Good files, no killer, more memory: the four that have no result, and all are ranked.
+    # Good files, no killer, more memory: the four that have no result, and all are ranked. Each
+    # has a GPU of its own by now, with cores near it, though JAX cannot use one here.
     cp good/params_model_[12].npz "$DATA/params"
-    expect 0 alphafold2 run "$DATA/mono.fasta" -p models_to_relax=none -p memory_4=6G --run-dir r
+    expect 0 alphafold2 run "$DATA/mono.fasta" -p models_to_relax=none -p memory_4=6G --run-dir r \
+        --topology "$FIX/topologies/gpu-2x38-8.xml" --gpus 5
+    said "a GPU is reserved, but JAX computes on the CPU"
+    [ "$(broken slots r)" = 4 ]
     for i in 1 2 3; do
         said "predict[target=mono,model=model_${i}_pred_0]: done"
     done
