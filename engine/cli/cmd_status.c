@@ -140,12 +140,14 @@ print_nodes(const struct history *h)
 	map_free(&at);
 }
 
+/* Nothing to tell beyond its row: it went well, or (off) was never meant to run. */
 static int
 is_plain(const struct history_task *t)
 {
 	if (is_gone(t))
 		return 1;
-	if (strcmp(t->state, "done") && strcmp(t->state, "cached"))
+	if (strcmp(t->state, "done") && strcmp(t->state, "cached") &&
+	    strcmp(t->state, "off"))
 		return 0;
 	return t->attempt_count <= 1;
 }

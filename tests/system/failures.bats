@@ -28,6 +28,23 @@ DOT
     said "did you mean 'bad'"
 }
 
+@test "status tells of what went wrong; what is switched off is counted alone" {
+    workflow o <<'DOT'
+digraph o {
+  node [plugin=command, expand="n=1..3"]
+  idle [argv="true", cache=no, when="${n} == 4"]
+  bad  [argv="false", cache=no]
+}
+DOT
+    expect 1 af2flow run o.dot --run-dir r
+    expect 0 af2flow status r
+    said "3 off"
+    said "bad[n=2]: failed"
+    not_said "idle[n="
+    expect 0 af2flow explain r 'idle[n=2]'
+    said "its when is false"
+}
+
 branches() {
     workflow b <<DOT
 digraph b {
