@@ -179,7 +179,9 @@ run(af2_task *task)
 
 /* clang-format off */
 static const af2_param params[] = {
-	{.name = "db_preset", .type = AF2_CHOICE, .flags = AF2_PARAM_NO_RESULT,
+	/* Without it neither of the two is searched, so none is taken for granted. */
+	{.name = "db_preset", .type = AF2_CHOICE,
+	 .flags = AF2_PARAM_REQUIRED | AF2_PARAM_NO_RESULT,
 	 .choices = "full_dbs reduced_dbs",
 	 .doc = "which databases the workflow searches; the alignments are what counts"},
 	{.name = "model_preset", .type = AF2_CHOICE, .default_value = "monomer",

@@ -38,7 +38,7 @@ digraph features {
     hits     [%(search)s]
     chain_features [expand="chain in instance.chains", python="%(python)s",
               model_preset=%(preset)s, template_mmcif_dir="%(folder)s/mmcif",
-              max_template_date="%(date)s"]
+              db_preset=full_dbs, max_template_date="%(date)s"]
     features [plugin=assemble_features, python="%(python)s", model_preset=%(preset)s]
     instance -> chain_features
     %(searches)s
