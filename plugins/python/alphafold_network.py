@@ -40,6 +40,9 @@ def read_params(path):
     import numpy
     from alphafold.model import utils
     check_params_file(path)
+    if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and say how to trust it
+        raise Failure("permanent", "cannot read parameters '%s': it is no .npz archive, or cut "
+                      "off: download it again" % path)
     try:
         with numpy.load(path, allow_pickle=False) as file:
             flat = {name: file[name] for name in file.files}
@@ -122,7 +125,7 @@ class Network:
             self._programs.forget()
         try:
             program = self._programs.program(cfg, *shapes)
-        except (ValueError, KeyError):
+        except (ValueError, KeyError, AssertionError):  # of haiku's, and of a stack of layers
             check_params(params, cfg, self._file[0])
             raise
         if program.counts is None:

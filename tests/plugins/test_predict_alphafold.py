@@ -323,11 +323,12 @@ class Broken(Case):
 
     def test_no_archive(self):
         os.makedirs(os.path.join(self.folder, "params"))
-        for body in (b"", b"text", b"PK\3\4 broken"):
-            with open(networks.params_path(self.folder, "model_3"), "wb") as file:
+        path = networks.params_path(self.folder, "model_3")
+        for body in (b"", b"text", b"<html>404</html>", b"PK\3\4 broken"):
+            with open(path, "wb") as file:
                 file.write(body)
-            self.fails("permanent", "cannot read parameters", "model_3",
-                       data_dir=self.folder)
+            self.fails("permanent", "cannot read parameters '%s': it is no .npz archive, or cut "
+                       "off: download it again" % path, "model_3", data_dir=self.folder)
 
     def test_nan(self):
         def change(arrays):
@@ -347,6 +348,13 @@ class Broken(Case):
             arrays[name] = arrays[name][:-1]
         self.fails("permanent", "preprocess_1d//weights' as [21, 256], the network needs "
                    "[22, 256]", "model_3", data_dir=self.params(change))
+
+    def test_fewer_layers(self):
+        def change(arrays):
+            name = next(n for n in arrays if "evoformer_iteration/pair_transition/" in n)
+            arrays[name] = arrays[name][:3]
+        self.fails("permanent", "are not of this model: they have '", "model_3",
+                   data_dir=self.params(change))
 
     def test_features(self):
         raw = monomer()
