@@ -182,6 +182,14 @@ best_domain(const struct resources *r, unsigned gpus, const unsigned *taken)
 	return best;
 }
 
+/* Does a slot with so many GPUs get the one that is preferred? */
+static int
+has_preferred(const struct resources *r, unsigned gpus)
+{
+	return r->preferred >= 0 && gpus == 1 &&
+	       resources_gpu_is_free(r, (unsigned)r->preferred);
+}
+
 /* The cores that `count` GPUs of a domain may count on now. */
 static unsigned
 domain_share(const struct resources *r, const struct domain *d, unsigned count)
@@ -202,6 +210,8 @@ resources_gpu_cores(const struct resources *r, unsigned gpus)
 
 	if (gpus == 0 || gpus > r->free_gpus)
 		return 0;
+	if (has_preferred(r, gpus))
+		return domain_share(r, &r->domains[r->domain_of[r->preferred]], 1);
 	taken = xcalloc(r->domain_count, sizeof *taken);
 	for (unsigned left = gpus; left > 0;) {
 		unsigned i = best_domain(r, left, taken);
@@ -241,6 +251,24 @@ resources_gpu_is_free(const struct resources *r, unsigned gpu)
 	return gpu < r->m->gpu_count && !r->gpu_busy[gpu];
 }
 
+int
+resources_free_gpu(const struct resources *r, const char *avoid)
+{
+	unsigned most = 0;
+	int best = -1;
+
+	for (unsigned g = 0; g < r->m->gpu_count; g++) {
+		const struct domain *d = &r->domains[r->domain_of[g]];
+		unsigned cores = cores_free_in(&r->cores, d->near);
+
+		if (r->gpu_busy[g] || avoid[g] || (best >= 0 && cores <= most))
+			continue;
+		best = (int)g;
+		most = cores;
+	}
+	return best;
+}
+
 static void
 take_gpu(struct resources *r, unsigned g, struct slot *out)
 {
@@ -267,7 +295,7 @@ take_preferred(struct resources *r, unsigned cores, unsigned gpus, struct slot *
 {
 	unsigned g = (unsigned)r->preferred;
 
-	if (r->preferred < 0 || gpus != 1 || !resources_gpu_is_free(r, g))
+	if (!has_preferred(r, gpus))
 		return -1;
 	take_gpu(r, g, out);
 	pick_for_domain(r, &r->domains[r->domain_of[g]], cores);

@@ -34,6 +34,9 @@ int resources_take(struct resources *r, unsigned cores, unsigned gpus, uint64_t 
 /* The next slot with one GPU gets this one, if it is free. */
 void resources_prefer_gpu(struct resources *r, unsigned gpu);
 int resources_gpu_is_free(const struct resources *r, unsigned gpu);
+/* The free GPU with the most free cores near it; those with avoid[gpu] set do not count.
+ * -1 if there is none. */
+int resources_free_gpu(const struct resources *r, const char *avoid);
 /* Give it back (frees the arrays). */
 void resources_give(struct resources *r, struct slot *s);
 /* Memory held outside slots (idle hosts). hold never fails; the free memory may be 0

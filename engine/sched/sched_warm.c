@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which of equal tasks goes first: one that shares something with the task that had the slot
- * before. The last slots that were given back are remembered, one entry for each GPU. */
+ * before; and who shares nothing leaves such a GPU alone while there is another. The last slots
+ * that were given back are remembered, one entry for each GPU. */
 #include "sched/sched_internal.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 #define YIELD_LIMIT 16
 #define LOOK_AT 256 /* waiters of a class, from its head on */
@@ -59,6 +63,21 @@ place_for(const struct sched *s, const struct class *c, const struct waiter *w, 
 	return best;
 }
 
+/* A free GPU where nothing is warm that another task may want, or NO_GPU. */
+static int
+cold_gpu(const struct sched *s)
+{
+	char *warm = xcalloc(s->m->gpu_count, 1);
+	int found;
+
+	for (unsigned i = 0; i < s->warm_count; i++)
+		if (s->warm[i].gpu != NO_GPU)
+			warm[s->warm[i].gpu] = 1;
+	found = resources_free_gpu(s->r, warm);
+	free(warm);
+	return found;
+}
+
 struct waiter
 warm_choose(struct sched *s, struct class *c, int *gpu)
 {
@@ -84,6 +103,8 @@ warm_choose(struct sched *s, struct class *c, int *gpu)
 	if (place >= 0) {
 		*gpu = s->warm[place].gpu;
 		forget(s, (unsigned)place);
+	} else if (s->warm_count && c->q.gpus == 1) {
+		*gpu = cold_gpu(s);
 	}
 	return best;
 }

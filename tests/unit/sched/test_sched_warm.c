@@ -198,6 +198,72 @@ another_task_cools_it(void **state)
 	end(&f);
 }
 
+/* What has no use for a warm GPU leaves it alone while there is another. */
+static void
+others_take_cold_gpus(void **state)
+{
+	struct fixture f;
+	struct slot a, b, c;
+	unsigned gpu_a;
+
+	(void)state;
+	begin(&f, 8, 3);
+	ready(&f, 0, 1, A, 0);
+	assert_next(&f, 0, &a);
+	gpu_a = a.gpus[0];
+	sched_done(f.s, &a);
+	ready(&f, 1, 1, B, 0);
+	ready(&f, 2, 1, 0, 0);
+	assert_next(&f, 1, &b);
+	assert_next(&f, 2, &c);
+	assert_int_not_equal(b.gpus[0], gpu_a);
+	assert_int_not_equal(c.gpus[0], gpu_a);
+	ready(&f, 3, 1, A, 0);
+	assert_next(&f, 3, &a);
+	assert_int_equal(a.gpus[0], gpu_a);
+	sched_done(f.s, &a);
+	/* the warm one rather than none */
+	ready(&f, 4, 1, 0, 0);
+	assert_next(&f, 4, &a);
+	assert_int_equal(a.gpus[0], gpu_a);
+	sched_done(f.s, &a);
+	sched_done(f.s, &b);
+	sched_done(f.s, &c);
+	end(&f);
+}
+
+/* A GPU that is warm brings the cores that belong to it, not those of the one that would be
+ * next: with five GPUs, three share the first package, two the second. */
+static void
+a_warm_gpu_has_its_own_cores(void **state)
+{
+	struct machine_limits limits = {.cpus = -1, .gpus = 5};
+	struct fixture f = {.m = machine_load(FIXTURES "/topologies/gpu-2x38-8.xml", &limits,
+	                                      NULL)};
+	struct request q = {.cpus = -1, .gpus = 1, .affinity = {A, 0}};
+	struct slot a, b, next;
+
+	(void)state;
+	assert_non_null(f.m);
+	f.s = sched_new(f.m);
+	sched_ready(f.s, 0, &q, 0);
+	assert_next(&f, 0, &a);
+	assert_int_equal(f.m->gpus[a.gpus[0]].cores[0], 0);
+	sched_done(f.s, &a);
+	q.affinity.text = B;
+	sched_ready(f.s, 1, &q, 0);
+	assert_next(&f, 1, &b);
+	q.affinity.text = A;
+	sched_ready(f.s, 2, &q, 0);
+	assert_next(&f, 2, &next);
+	assert_int_equal(b.core_count, 12);
+	assert_int_equal(next.core_count, 12);
+	assert_in_range(next.cores[11], 0, 37);
+	sched_done(f.s, &b);
+	sched_done(f.s, &next);
+	end(&f);
+}
+
 /* The head yields a bounded number of times. */
 static void
 nobody_starves(void **state)
@@ -233,6 +299,8 @@ main(void)
 		cmocka_unit_test(priority_counts_for_more),
 		cmocka_unit_test(a_gpu_goes_on),
 		cmocka_unit_test(another_task_cools_it),
+		cmocka_unit_test(others_take_cold_gpus),
+		cmocka_unit_test(a_warm_gpu_has_its_own_cores),
 		cmocka_unit_test(nobody_starves),
 	};
 
