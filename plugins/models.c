@@ -144,6 +144,26 @@ find_weights(const struct plan *plan, int model, char path[PATH_MAX],
 	return 0;
 }
 
+/* Fail with what is wrong with the first weights, and tell of how many it is true. */
+static af2_outcome
+fail_weights(af2_task *task, const struct plan *plan, const struct fault *first)
+{
+	int wanted = 0, bad = 0;
+
+	for (int i = 0; i < MODELS; i++) {
+		char path[PATH_MAX];
+		struct fault other = {0};
+		if (!plan->chosen[i])
+			continue;
+		wanted++;
+		bad += find_weights(plan, i, path, &other) != 0;
+	}
+	if (bad < 2)
+		return fault_fail(host, task, first);
+	return host->fail(task, first->cls, "%s (%d of %d files are missing or empty)",
+			  first->text, bad, wanted);
+}
+
 /* Find and digest the weights of all models chosen. */
 static af2_outcome
 digest_weights(af2_task *task, struct plan *plan, struct fault *fault)
@@ -157,7 +177,7 @@ digest_weights(af2_task *task, struct plan *plan, struct fault *fault)
 		if (!plan->chosen[i])
 			continue;
 		if (find_weights(plan, i, found[i], fault) != 0)
-			return fault_fail(host, task, fault);
+			return fail_weights(task, plan, fault);
 		paths[count++] = found[i];
 	}
 	host->progress(-1, "reading weights");

@@ -188,7 +188,14 @@ says_which_weights_are_missing(void **state)
 	mkdir(third, 0755);
 	ask("monomer", "3");
 	assert_fails(h, AF2_CLASS_UNAVAILABLE, "are no file");
+	assert_null(strstr(harness_message(h), "files are missing"));
 	rmdir(third);
+	unlink(weights(3, "_ptm", "two"));
+	unlink(weights(4, "_ptm", "two"));
+	weights(5, "_ptm", "two");
+	ask("monomer_ptm", "3..5");
+	assert_fails(h, AF2_CLASS_UNAVAILABLE, "params_model_3_ptm.npz': No such file");
+	assert_non_null(strstr(harness_message(h), "(2 of 3 files are missing or empty)"));
 }
 
 static void
