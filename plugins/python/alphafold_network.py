@@ -88,7 +88,7 @@ class Network:
     def __init__(self):
         config.numerics()
         self._file = self._params = None
-        self._programs, self._samplers = alphafold_programs.Programs(), {}
+        self._programs, self._samplers = alphafold_programs.Programs(MOST_PROGRAMS), {}
         self.compiled = 0  # programs that no cache had, so far
         self.need = None   # memory of the last prediction's program
 
@@ -121,8 +121,6 @@ class Network:
         when it is traced; their fault is told by comparing all of them, which takes as
         long as tracing."""
         shapes = alphafold_programs.shapes_of((batch, params))
-        if len(self._programs) > MOST_PROGRAMS:
-            self._programs.forget()
         try:
             program = self._programs.program(cfg, *shapes)
         except (ValueError, KeyError, AssertionError):  # of haiku's, and of a stack of layers

@@ -209,10 +209,11 @@ def shapes_of(arrays):
 
 
 class Programs:
-    """The programs of this process."""
+    """The programs of this process. `most`: so many are held at once, then a new one begins
+    anew; 0: all."""
 
-    def __init__(self):
-        self._known = {}
+    def __init__(self, most=0):
+        self._known, self._most = {}, most
 
     def program(self, cfg, batch, params=None):
         """The program of a configuration for a batch and parameters of these shapes
@@ -220,11 +221,10 @@ class Programs:
         key = (alphafold_config.config_text(cfg), shapes_text(batch),
                shapes_text(params) if params is not None else "")
         if key not in self._known:
+            if self._most and len(self._known) >= self._most:
+                self.forget()
             self._known[key] = self._lower(cfg, batch, params)
         return self._known[key]
-
-    def __len__(self):
-        return len(self._known)
 
     def _lower(self, cfg, batch, params):
         start = time.monotonic()

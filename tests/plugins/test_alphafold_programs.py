@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 INTERPRETER = "AF2_ALPHAFOLD_PYTHON"
 SOURCE = os.environ.get("AF2_SRCDIR") or os.path.join(os.path.dirname(__file__), "..", "..")
@@ -128,6 +129,23 @@ class Text(unittest.TestCase):
         plain, located = lowered.as_text(), lowered.as_text(debug_info=True)
         self.assertIn("loc(", located)
         self.assertEqual(programs.digest_of(plain), programs.digest_of(located))
+
+
+class Held(unittest.TestCase):
+    """A worker holds no more than it is told to, and what it holds is not made again."""
+
+    def test_the_last_are_held(self):
+        lowered = []
+
+        def lower(_self, cfg, _batch, _params):
+            lowered.append(cfg["number"])
+            return object()
+
+        held = programs.Programs(3)
+        with unittest.mock.patch.object(programs.Programs, "_lower", lower):
+            for number in (0, 1, 2, 2, 0, 1, 3, 3, 3, 0):
+                held.program({"number": number}, {})
+        self.assertEqual(lowered, [0, 1, 2, 3, 0])
 
 
 class Groups(Folder):
