@@ -8,6 +8,8 @@
  */
 #include <af2flow/plugin.h>
 
+#include <string.h>
+
 #include "python_stage.h"
 
 #define SCRIPT "padded_length.py"
@@ -21,6 +23,20 @@ setup(af2_worker *worker)
 	static const char *const words[] = {NULL};
 
 	return python_stage_start(host, worker, SCRIPT, words, NULL, &process);
+}
+
+/* Nothing counts but the parameter; a bad one is told before searches run for it. */
+static af2_outcome
+fingerprint(af2_task *task)
+{
+	const char *bucket = host->param(task, "bucket");
+
+	if (bucket[strspn(bucket, "0123456789, ")])
+		return host->fail(task, AF2_CLASS_PERMANENT,
+				  "'bucket' is no list of lengths: '%s'; write 64 "
+				  "(multiples), or 256,512,1024",
+				  bucket);
+	return AF2_OK;
 }
 
 static af2_outcome
@@ -86,6 +102,7 @@ static const af2_plugin plugin = {
 	.gpus = "0",
 	.memory = "64M",
 	.setup = setup,
+	.fingerprint = fingerprint,
 	.run = run,
 };
 

@@ -67,12 +67,35 @@ refuses_bad_input(void **state)
 	harness_close(h);
 }
 
+/* By `check`, before anything runs. */
+static void
+bad_buckets_are_told_first(void **state)
+{
+	static const char *const good[] = {"", "64", "128,224 512"};
+	static const char *const bad[] = {"-64", "abc", "64;128", "1e3"};
+	struct harness *h = harness_open(PLUGIN_DIR "/padded_length.so");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		give(h, good[i], CHAINS);
+		assert_int_equal(harness_run_fingerprint(h), AF2_OK);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		give(h, bad[i], CHAINS);
+		assert_int_equal(harness_run_fingerprint(h), AF2_FAIL);
+		assert_int_equal(harness_class(h), AF2_CLASS_PERMANENT);
+		assert_non_null(strstr(harness_message(h), bad[i]));
+	}
+	harness_close(h);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pads_all_chains),
 		cmocka_unit_test(refuses_bad_input),
+		cmocka_unit_test(bad_buckets_are_told_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
