@@ -179,13 +179,14 @@ run(af2_task *task)
 
 /* clang-format off */
 static const af2_param params[] = {
-	/* Without it neither of the two is searched, so none is taken for granted. */
+	/* What an empty flag means is for the user to say: without one nothing is taken for
+	 * granted. */
 	{.name = "db_preset", .type = AF2_CHOICE,
 	 .flags = AF2_PARAM_REQUIRED | AF2_PARAM_NO_RESULT,
 	 .choices = "full_dbs reduced_dbs",
 	 .doc = "which databases the workflow searches; the alignments are what counts"},
-	{.name = "model_preset", .type = AF2_CHOICE, .default_value = "monomer",
-	 .flags = AF2_PARAM_NO_RESULT,
+	{.name = "model_preset", .type = AF2_CHOICE,
+	 .flags = AF2_PARAM_REQUIRED | AF2_PARAM_NO_RESULT,
 	 .choices = "monomer monomer_casp14 monomer_ptm multimer",
 	 .doc = "multimer takes template hits of hmmsearch, the others of hhsearch"},
 	{.name = "use_templates", .type = AF2_BOOL, .default_value = "yes",

@@ -302,7 +302,7 @@ run(af2_task *task)
 static const af2_param params[] = {
 	{.name = "data_dir", .type = AF2_DIR, .flags = AF2_PARAM_REQUIRED,
 	 .doc = "folder with AlphaFold2's params/ in it"},
-	{.name = "model_preset", .type = AF2_CHOICE, .default_value = "monomer",
+	{.name = "model_preset", .type = AF2_CHOICE, .flags = AF2_PARAM_REQUIRED,
 	 .choices = "monomer monomer_casp14 monomer_ptm multimer",
 	 .doc = "which models; monomer_casp14: eight ensembles each"},
 	{.name = "models", .type = AF2_STRING, .default_value = "1..5",

@@ -112,7 +112,7 @@ static const af2_param params[] = {
 	{.name = "bucket", .type = AF2_STRING,
 	 .doc = "alphafold: lengths to pad to, so that targets share compiled programs: "
 		"64 (multiples), or a list; unset: none"},
-	{.name = "max_msa", .type = AF2_INT, .min = 1, .max = 100000,
+	{.name = "max_msa", .type = AF2_INT, .min = 5, .max = 100000,
 	 .doc = "alphafold: rows of the MSA, for tests and small machines; unset: the "
 		"model's own"},
 	{.name = "max_extra_msa", .type = AF2_INT, .min = 1, .max = 1000000,

@@ -149,7 +149,7 @@ static const af2_param params[] = {
 	 .doc = "recycles, as predict has it; unset: the model's own"},
 	{.name = "num_ensemble", .type = AF2_INT, .min = 1, .max = 64,
 	 .doc = "ensemble, as predict has it; unset: the model's own"},
-	{.name = "max_msa", .type = AF2_INT, .min = 1, .max = 100000,
+	{.name = "max_msa", .type = AF2_INT, .min = 5, .max = 100000,
 	 .doc = "MSA clusters, as predict has it; unset: the model's own"},
 	{.name = "max_extra_msa", .type = AF2_INT, .min = 1, .max = 1000000,
 	 .doc = "extra MSA rows, as predict has it; unset: the model's own"},

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/str.h"
 
@@ -116,7 +117,7 @@ parse_bool(const char *s, int *out)
 	static const char *const names[] = {"no", "yes", "false", "true", "0", "1"};
 
 	for (int i = 0; i < 6; i++) {
-		if (strcmp(s, names[i]) == 0) {
+		if (strcasecmp(s, names[i]) == 0) {
 			*out = i & 1;
 			return 0;
 		}

@@ -43,7 +43,7 @@ void str_add_quoted(struct str *b, const char *text);
 /* Texts of values; each returns 0, or -1 if the whole text is not one. */
 int parse_int(const char *s, int64_t *out);            /* decimal, optional sign */
 int parse_real(const char *s, double *out);            /* finite; C locale */
-int parse_bool(const char *s, int *out);               /* yes no true false 1 0 */
+int parse_bool(const char *s, int *out);               /* yes no true false 1 0, any case */
 int parse_size(const char *s, uint64_t *bytes); /* 512M 16G 1T 100K 4096, binary */
 /* 90s 15m 6h 2d 0.5s, or combined 1h30m; a bare number: seconds. */
 int parse_duration(const char *s, double *seconds);

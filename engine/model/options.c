@@ -48,12 +48,15 @@ set_cpus(struct task_options *o, const char *name, const char *text, struct erro
 static int
 set_gpus(struct task_options *o, const char *name, const char *text, struct error *e)
 {
-	if (strcmp(text, "auto") == 0 || strcmp(text, "yes") == 0 ||
-	    strcmp(text, "true") == 0)
+	int yes;
+
+	if (parse_count(text, 0, 10000, &o->gpus) == 0)
+		return 0;
+	if (strcmp(text, "auto") == 0)
 		o->gpus = GPUS_AUTO;
-	else if (strcmp(text, "no") == 0 || strcmp(text, "false") == 0)
-		o->gpus = 0;
-	else if (parse_count(text, 0, 10000, &o->gpus) < 0)
+	else if (parse_bool(text, &yes) == 0)
+		o->gpus = yes ? GPUS_AUTO : 0;
+	else
 		return bad_option(name, text, "write a number from 0, auto (or yes), or no", e);
 	return 0;
 }
@@ -269,8 +272,9 @@ lookup_either(const struct asker *k, const char *name)
 static int
 is_false(const char *v)
 {
-	return !*v || strcmp(v, "no") == 0 || strcmp(v, "false") == 0 ||
-	       strcmp(v, "0") == 0;
+	int yes;
+
+	return !*v || (parse_bool(v, &yes) == 0 && !yes);
 }
 
 static int

@@ -82,11 +82,13 @@ struct waiter
 warm_choose(struct sched *s, struct class *c, int *gpu)
 {
 	struct waiter best = c->queue.v[0];
+	/* When the head has yielded often enough only its own places count. */
+	size_t look = c->yielded < YIELD_LIMIT ? LOOK_AT : 1;
 	int place = -1, most = 0;
 
 	*gpu = NO_GPU;
-	for (size_t i = 0; s->warm_count && c->yielded < YIELD_LIMIT && i < LOOK_AT &&
-			   i < c->queue.count && c->q.gpus < 2; i++) {
+	for (size_t i = 0; s->warm_count && i < look && i < c->queue.count && c->q.gpus < 2;
+	     i++) {
 		const struct waiter *w = &c->queue.v[i];
 		int found, shared;
 

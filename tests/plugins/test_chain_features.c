@@ -68,6 +68,7 @@ give(void)
 	harness_reset(chain);
 	harness_param(chain, "python", python);
 	harness_param(chain, "db_preset", "full_dbs");
+	harness_param(chain, "model_preset", "monomer");
 	harness_input(chain, "query", harness_file(chain, "query.fasta", ">q\nMKV\n"));
 	harness_input(chain, "uniref90", harness_file(chain, "u.sto", "u"));
 	harness_input(chain, "mgnify", harness_file(chain, "m.sto", "m"));

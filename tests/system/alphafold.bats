@@ -20,6 +20,8 @@ layout() {
     expect 0 alphafold2 check "$DATA/pair.fasta" -p model_preset=multimer --until hmmsearch,uniprot
     expect 2 alphafold2 check "$DATA/mono.fasta" -p db_preset=small_dbs
     said "'small_dbs' is no choice of 'db_preset'"
+    expect 2 alphafold2 check "$DATA/mono.fasta" -p model_preset= --until chain_features
+    said "model_preset"
     expect 2 alphafold2 check "$DATA/mono.fasta" -p db_preset= --until chain_features
     said "parameter 'db_preset' of 'chain_features' is not set"
     dot -Tsvg "$AF2_SRCDIR/workflows/alphafold2.dot" -o drawn.svg 2>said

@@ -91,7 +91,7 @@ typedef enum af2_param_type {
 	AF2_STRING = 0,
 	AF2_INT = 1,      /* decimal; min <= value <= max */
 	AF2_REAL = 2,     /* decimal; min <= value <= max */
-	AF2_BOOL = 3,     /* yes|no|true|false|1|0; handed over as "1" or "0" */
+	AF2_BOOL = 3,     /* yes|no|true|false|1|0, any case; handed over as "1" or "0" */
 	AF2_CHOICE = 4,   /* one of `choices` */
 	AF2_DURATION = 5, /* 90s 15m 6h 2d; handed over in seconds, e.g. "5400" */
 	AF2_SIZE = 6,     /* 512M 16G 1T, binary; handed over in bytes */

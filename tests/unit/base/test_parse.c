@@ -79,16 +79,17 @@ test_bool(void **state)
 
 	(void)state;
 	assert_int_equal(parse_bool("", &v), -1);
-	assert_int_equal(parse_bool("Yes", &v), -1);
+	assert_int_equal(parse_bool("Yess", &v), -1);
 	assert_int_equal(parse_bool("2", &v), -1);
 	assert_int_equal(parse_bool("on", &v), -1);
 	assert_int_equal(v, 9);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(
-			parse_bool(((const char *[]){"yes", "true", "1"})[i], &v), 0);
+	for (int i = 0; i < 5; i++) {
+		static const char *const yes[] = {"yes", "true", "1", "True", "YES"};
+		static const char *const no[] = {"no", "false", "0", "False", "NO"};
+
+		assert_int_equal(parse_bool(yes[i], &v), 0);
 		assert_int_equal(v, 1);
-		assert_int_equal(
-			parse_bool(((const char *[]){"no", "false", "0"})[i], &v), 0);
+		assert_int_equal(parse_bool(no[i], &v), 0);
 		assert_int_equal(v, 0);
 	}
 }

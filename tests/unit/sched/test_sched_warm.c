@@ -289,6 +289,37 @@ nobody_starves(void **state)
 	end(&f);
 }
 
+/* A head that has yielded often enough goes to its own GPU all the same. */
+static void
+the_head_has_its_place(void **state)
+{
+	struct fixture f;
+	struct slot a, b, slot;
+	uint32_t id;
+
+	(void)state;
+	begin(&f, 8, 2);
+	ready(&f, 0, 1, B, 0);
+	ready(&f, 1, 1, A, 0);
+	assert_next(&f, 0, &b);
+	assert_next(&f, 1, &a);
+	unsigned gpu_a = a.gpus[0];
+	sched_done(f.s, &b);
+	ready(&f, 2, 1, A, 0);
+	for (uint32_t i = 3; i < 103; i++)
+		ready(&f, i, 1, B, 0);
+	for (int i = 0; i < 16; i++) {
+		assert_int_equal(sched_next(f.s, &id, &slot), 1);
+		assert_int_not_equal(id, 2);
+		sched_done(f.s, &slot);
+	}
+	sched_done(f.s, &a);
+	assert_next(&f, 2, &slot);
+	assert_int_equal(slot.gpus[0], gpu_a);
+	sched_done(f.s, &slot);
+	end(&f);
+}
+
 int
 main(void)
 {
@@ -302,6 +333,7 @@ main(void)
 		cmocka_unit_test(others_take_cold_gpus),
 		cmocka_unit_test(a_warm_gpu_has_its_own_cores),
 		cmocka_unit_test(nobody_starves),
+		cmocka_unit_test(the_head_has_its_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
