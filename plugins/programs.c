@@ -6,7 +6,8 @@
  * programs_alphafold.py says how. Each distinct program is one element of the list
  * `programs`, named by the first 16 hex digits of its hash:
  *     {"digest": "9b1f…", "model": "model_3", "models": ["model_3", "model_4"],
- *      "length": 256, "options": {…}, "shapes": {"aatype": ["int32", 1, 256], …}}
+ *      "length": 256, "options": {…}, "shapes": {"aatype": ["int32", 1, 256], …},
+ *      "params": {"alphafold/…": {"weights": ["float32", 22, 256], …}, …}}
  * Of a target only its padded length is read, of models neither seeds nor weights, so that
  * for all targets of a bucket this is one task, and so is what is made from its elements.
  */

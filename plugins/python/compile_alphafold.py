@@ -21,7 +21,7 @@ DEEPEST = 2048
 
 
 def read_program(path):
-    """(configuration, shapes, padded length) of an element."""
+    """(configuration, shapes of features, of parameters, padded length) of an element."""
     import jax
 
     def shapes(value):
@@ -33,12 +33,12 @@ def read_program(path):
         with open(path, encoding="utf-8") as file:
             element = json.load(file)
         chosen = alphafold_config.Options(**element["options"])
-        batch = shapes(element["shapes"])
+        batch, params = shapes(element["shapes"]), shapes(element["params"])
         model, length = element["model"], int(element["length"])
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise Failure("permanent", "cannot read the program '%s': %r"
                       % (path, error)) from None
-    return alphafold_config.model_config(model, chosen), batch, length
+    return alphafold_config.model_config(model, chosen), batch, params, length
 
 
 def demand_device(wanted):
@@ -65,12 +65,12 @@ def compile_samplers(cfg, length):
         sampler.lower(shapes, alphafold_config.key_shape()).compile()
 
 
-def compile_into(cfg, batch, folder):
+def compile_into(cfg, batch, params, folder):
     """Compile a program with the cache in `folder`; the Program."""
     programs = alphafold_programs.Programs()
     programs.forget()  # what JAX still knows of another program would miss in the folder
     alphafold_programs.enable_cache(folder)
-    program = programs.program(cfg, batch)
+    program = programs.program(cfg, batch, params)
     before = alphafold_programs.entries(folder)  # single operations of the tracing
     program.compile()
     if alphafold_programs.entries(folder) == before:
@@ -84,10 +84,10 @@ def compile_program(request):
     demand_device(request.args.get("device") or "auto")
     if request.args.get("device") != "cpu":
         alphafold_versions.warn_of_idle_gpu(request)
-    cfg, batch, length = read_program(request.text("program"))
+    cfg, batch, params, length = read_program(request.text("program"))
     folder = request.text("output")
     start = time.monotonic()
-    program = compile_into(cfg, batch, folder)
+    program = compile_into(cfg, batch, params, folder)
     compile_samplers(cfg, length)
     names = alphafold_programs.entries(folder)
     request.values["digest"] = program.digest

@@ -4,7 +4,7 @@
 Each configuration is lowered for the padded length (padded_length.py) and its text
 hashed; models with one hash are a group. A group is written as HASH.json, 16 digits:
 {"digest", "model" (to compile it by), "models" (all that the configuration belongs to),
-"length", "options", "shapes"}. `models` counts all models of AlphaFold2 with that
+"length", "options", "shapes" and "params" (of what it takes)}. `models` counts all models of AlphaFold2 with that
 configuration, wanted or not, so that a run of a single model and one of all five have
 equal elements.
 """
@@ -65,7 +65,7 @@ class Grouping:
 
     def __init__(self):
         self.programs = alphafold_programs.Programs()
-        self._alike = {}
+        self._alike, self._params = {}, {}
 
     def alike(self, model, chosen):
         """All models with the configuration of `model`, in AlphaFold2's order."""
@@ -80,6 +80,13 @@ class Grouping:
             ] or [model]
         return self._alike[model, chosen]
 
+    def params(self, cfg):
+        """Shapes of the parameters; finding them takes as long as tracing."""
+        text = alphafold_config.config_text(cfg)
+        if text not in self._params:
+            self._params[text] = alphafold_config.param_shapes(cfg)
+        return self._params[text]
+
     def element(self, model, chosen, length, rows):
         """The program of one model at a padded length; None if it is not known yet, since
         it depends on the depth of an MSA that nobody has made."""
@@ -88,9 +95,11 @@ class Grouping:
         if rows is None and depends_on_rows(cfg):
             return None
         batch = alphafold_config.batch_shapes(cfg, length, rows or 1)
-        return {"digest": self.programs.program(cfg, batch).digest, "model": names[0],
-                "models": names, "length": length, "options": chosen._asdict(),
-                "shapes": write_shapes(batch)}
+        params = self.params(cfg)
+        return {"digest": self.programs.program(cfg, batch, params).digest,
+                "model": names[0], "models": names, "length": length,
+                "options": chosen._asdict(), "shapes": write_shapes(batch),
+                "params": write_shapes(params)}
 
 
 def group(elements):

@@ -176,6 +176,10 @@ class Elements(Folder):
         self.assertEqual(element["length"], 16)
         self.assertEqual(element["models"], ["model_3", "model_4", "model_5"])
         self.assertEqual(element["shapes"]["msa_feat"], ["float32", 1, 8, 16, 49])
+        arrays = [shape for scope in element["params"].values() for shape in scope.values()]
+        # As many numbers as DeepMind's file of these models has.
+        self.assertEqual(sum(int(numpy.prod(shape[1:])) for shape in arrays) // 10**6, 92)
+        self.assertTrue(all(shape[0] == "float32" for shape in arrays))
         longer = self.ask(["model_3"], "longer", length=32, **SMALL)
         self.assertNotEqual(list(longer), list(first))
 
@@ -274,7 +278,8 @@ class Compiled(Folder):
 
     def test_broken_program(self):
         for text in ("", "[]", '{"model": "model_1"}',
-                     '{"model": "model_1", "options": {"x": 1}, "shapes": {}}'):
+                     '{"model": "model_1", "options": {"x": 1}, "shapes": {}, "params": {}}',
+                     '{"model": "model_1", "options": {}, "shapes": {}, "length": 8}'):
             with self.assertRaises(Failure) as caught:
                 compile_alphafold.read_program(self.write("x", text))
             self.assertEqual(caught.exception.cls, "permanent")
