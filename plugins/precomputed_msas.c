@@ -15,7 +15,8 @@
  *
  * What counts is what the files hold (their digests are the fingerprint), not where they
  * are. Nothing in them says which databases were searched: that is the user's word. But a
- * file must be whole, and its first row the sequence. Caps are those of the searches:
+ * file must be whole, and its first row the sequence; and the folder must stay as it is
+ * from the look at it (the fingerprint) until its files are taken. Caps are those of the searches:
  * what comes out is byte for byte what the search that made a file gave.
  */
 #include <errno.h>
@@ -165,10 +166,14 @@ fingerprint(af2_task *task)
 	for (size_t i = 0, k = 0; i < SOURCES; i++) {
 		if (*found.paths[i])
 			host->fingerprint_add(task, sources[i].port, digests[k++]);
-		/* In a folder without a file that would be taken it may appear. */
-		if (is_wanted(task, &sources[i]))
-			host->fingerprint_file(task, *found.paths[i] ? found.paths[i]
-								     : found.folder);
+		if (!is_wanted(task, &sources[i]))
+			continue;
+		if (*found.paths[i]) {
+			host->fingerprint_file(task, found.paths[i]);
+		} else { /* it may appear, and be needed once the target is another */
+			host->fingerprint_file(task, found.folder);
+			host->fingerprint_file(task, host->param(task, "fasta"));
+		}
 	}
 	return AF2_OK;
 }
@@ -287,14 +292,14 @@ static const af2_param params[] = {
 	 .flags = AF2_PARAM_NO_RESULT,
 	 .doc = "the chain's folder in msas/ (its element in instance.chains); _: none"},
 	{.name = "use_precomputed_msas", .type = AF2_CHOICE, .default_value = "yes",
-	 .flags = AF2_PARAM_NO_RESULT, .choices = "yes true 1",
+	 .flags = AF2_PARAM_NO_RESULT, .choices = "yes true 1 Yes YES True TRUE",
 	 .doc = "anything else is refused: a folder that is not to be used is a mistake"},
-	{.name = "model_preset", .type = AF2_CHOICE, .default_value = "monomer",
-	 .flags = AF2_PARAM_NO_RESULT,
+	{.name = "model_preset", .type = AF2_CHOICE,
+	 .flags = AF2_PARAM_REQUIRED | AF2_PARAM_NO_RESULT,
 	 .choices = "monomer monomer_casp14 monomer_ptm multimer",
 	 .doc = "multimer takes uniprot, too"},
-	{.name = "db_preset", .type = AF2_CHOICE, .default_value = "full_dbs",
-	 .flags = AF2_PARAM_NO_RESULT, .choices = "full_dbs reduced_dbs",
+	{.name = "db_preset", .type = AF2_CHOICE,
+	 .flags = AF2_PARAM_REQUIRED | AF2_PARAM_NO_RESULT, .choices = "full_dbs reduced_dbs",
 	 .doc = "full_dbs takes bfd, reduced_dbs small_bfd"},
 	{.name = "uniref_max_hits", .type = AF2_INT, .default_value = "10000", .min = 0,
 	 .max = 1e9, .unit = "rows",

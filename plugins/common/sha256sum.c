@@ -69,9 +69,7 @@ sha256sum_files(const af2_host *host, af2_task *task, const char *const *paths,
 		return host->fail(task, AF2_CLASS_PERMANENT, "the path '%s' is too long",
 				  host->work_dir(task));
 	af2_outcome outcome = run_sha256sum(host, task, paths, count, report);
-	if (outcome)
-		return outcome;
-	int rc = read_report(report, paths, count, digests, &fault);
+	int rc = outcome ? 0 : read_report(report, paths, count, digests, &fault);
 	unlink(report);
-	return rc == 0 ? AF2_OK : fault_fail(host, task, &fault);
+	return rc == 0 ? outcome : fault_fail(host, task, &fault);
 }

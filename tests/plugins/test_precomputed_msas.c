@@ -135,7 +135,8 @@ equal_chains_need_no_uniprot(void **state)
 	assert_int_equal(harness_run_fingerprint(h), AF2_OK);
 	assert_null(harness_fingerprint(h, "uniprot"));
 	/* One that comes is noticed: by the folder. */
-	assert_int_equal(harness_fingerprint_files(h), 4);
+	/* three alignments, the folder where one may come, and what says that it need not */
+	assert_int_equal(harness_fingerprint_files(h), 5);
 	assert_ok(h);
 	assert_null(harness_output(h, "uniprot", NULL));
 	ask("homo", "multimer", "reduced_dbs", "A");
@@ -161,6 +162,7 @@ caps_as_the_searches(void **state)
 		harness_reset(h);
 		harness_param(h, "precomputed_msas_dir",
 			      harness_path(h, "%s/caps", harness_dir(h)));
+		harness_param(h, "model_preset", "monomer");
 		harness_param(h, "db_preset", "reduced_dbs");
 		harness_param(h, "fasta", QUERY);
 		harness_param(h, "mgnify_max_hits", "5");

@@ -98,11 +98,15 @@ features[target=pair]: result stands in the store"
     expect 2 taken "$EARLIER/small/results" "$DATA/mono.fasta" -p use_precomputed_msas=no \
         "${UNTIL[@]}" --run-dir z
     said "'no' is no choice of 'use_precomputed_msas'"
+    # A folder's name is no switch.
+    ln -s "$EARLIER/small/results" no
+    expect 0 taken no "$DATA/mono.fasta" -p use_precomputed_msas=True "${UNTIL[@]}" --run-dir n
+    said "precomputed_msas[target=mono,chain=_]: done"
 }
 
 @test "use_precomputed_msas without a folder leaves it to the store" {
     cp "$DATA/second.fasta" third.fasta
-    expect 0 alphafold2 run third.fasta "${UNTIL[@]}" -p use_precomputed_msas=true --run-dir r
+    expect 0 alphafold2 run third.fasta "${UNTIL[@]}" -p use_precomputed_msas=True --run-dir r
     said "nothing to do: all 5 tasks have their results"
     cmp r/results/third/msas/uniref90_hits.sto "$EARLIER/small/results/second/msas/uniref90_hits.sto"
 }
