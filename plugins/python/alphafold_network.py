@@ -40,7 +40,9 @@ def read_params(path):
     import numpy
     from alphafold.model import utils
     check_params_file(path)
-    if not zipfile.is_zipfile(path):  # numpy would take it for a pickle, and say how to trust it
+    with open(path, "rb") as file:
+        is_archive = zipfile.is_zipfile(file)
+    if not is_archive:  # numpy would take it for a pickle, and say how to trust it
         raise Failure("permanent", "cannot read parameters '%s': it is no .npz archive, or cut "
                       "off: download it again" % path)
     try:

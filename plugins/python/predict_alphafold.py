@@ -157,14 +157,13 @@ def predict(request):
     seconds["load_params"] = clock.lap()
     result, recycles = network.predict(cfg, params, target, element.seed)
     seconds["predict"] = clock.lap()
-    benchmark(request, element.name,
-              lambda: network.predict(cfg, params, target, element.seed))
-    clock.lap()
     result = alphafold_outputs.confidences(result, target.multimer, recycles)
     alphafold_outputs.check_finite(result)
     alphafold_outputs.write({port: request.args.get(port) for port in OUTPUTS},
                             result, target)
     seconds["write"] = clock.lap()
+    benchmark(request, element.name,
+              lambda: network.predict(cfg, params, target, element.seed))
     report(request, cached, network.compiled - compiled, meter.since(before))
     measure(request, element.name, seconds)
     measure_memory(request, network.need)

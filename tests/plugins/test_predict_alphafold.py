@@ -321,6 +321,12 @@ class Broken(Case):
         self.fails("unavailable", "there are no parameters '%s/params/params_model_3.npz'"
                    % self.folder, "model_3", data_dir=self.folder)
 
+    def test_cannot_be_opened(self):
+        """That is not the file's fault, and may pass."""
+        path = networks.params_path(self.folder, "model_3")
+        os.makedirs(path)  # a folder
+        self.fails("transient", "Is a directory", "model_3", data_dir=self.folder)
+
     def test_no_archive(self):
         os.makedirs(os.path.join(self.folder, "params"))
         path = networks.params_path(self.folder, "model_3")
