@@ -5,7 +5,8 @@
  *
  * Both tell of the last run in the directory that came to the task, and that one may have had
  * other settings than the last. So the result must not tell of another plugin, parameter, variable
- * or input than the run has now. What it does not tell is believed.
+ * or input than the run has now. What it does not tell is believed, and what a plugin's fingerprint
+ * said then.
  *
  * What the next run would do is another matter: such tasks, and those behind them, are marked.
  */
@@ -26,11 +27,17 @@ done_before(const struct run *r, uint32_t task)
 	return h && (!strcmp(h->state, "done") || !strcmp(h->state, "cached")) ? h : NULL;
 }
 
-/* May it differ without the run being another one? */
+/* May it differ without the run being another one? Another file, named by a parameter, is another
+ * setting; what the same one holds is not. */
 static int
-is_outside(int reason)
+is_outside(const struct reason *differs)
 {
-	return reason == WHY_FINGERPRINT || reason == WHY_FILE || reason == WHY_VERSION;
+	switch (differs->id) {
+	case WHY_FINGERPRINT:
+	case WHY_VERSION: return 1;
+	case WHY_FILE: return !differs->then && !differs->now;
+	}
+	return 0;
 }
 
 static int
@@ -45,7 +52,7 @@ is_of_this_run(struct run *r, struct active *a, int attempt, const struct digest
 	if (fits && then)
 		key_parts_diff(then, now, &differ);
 	for (size_t i = 0; i < differ.count; i++)
-		fits &= is_outside(differ.v[i].id);
+		fits &= is_outside(&differ.v[i]);
 	reasons_free(&differ);
 	js_free(now);
 	js_free(story);

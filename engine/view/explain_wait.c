@@ -113,12 +113,24 @@ wait_list(const struct explain *x, const char *node, uint32_t source, struct rea
 
 /* --- ready, but not started -------------------------------------------------------------- */
 
-static int
-asks_for(const js *class, const struct request *q)
+/* The class that asks for the same; NULL: it is not told. Who needs more memory than the machine
+ * has asks for all of it, and what that is only the engine knows: the largest below. */
+static const js *
+class_like(const js *classes, const struct request *q)
 {
-	return js_get_int(class, "cpus", 0) == q->cpus
-	       && (q->gpus < 0 || js_get_int(class, "gpus", 0) == q->gpus)
-	       && js_get_int(class, "memory", 0) == (int64_t)q->memory;
+	const js *best = NULL;
+
+	for (size_t i = 0; i < js_count(classes); i++) {
+		const js *class = js_at(classes, i);
+		int64_t memory = js_get_int(class, "memory", 0);
+
+		if (js_get_int(class, "cpus", 0) == q->cpus
+		    && (q->gpus < 0 || js_get_int(class, "gpus", 0) == q->gpus)
+		    && memory <= (int64_t)q->memory
+		    && (!best || memory > js_get_int(best, "memory", 0)))
+			best = class;
+	}
+	return best;
 }
 
 /* The class of the queue that a task is in: its head, else the one that asks for the same. */
@@ -131,12 +143,7 @@ class_of(const struct explain *x, const struct subject *s)
 	for (size_t i = 0; i < js_count(all); i++)
 		if (!strcmp(js_get_text(js_at(all, i), "head", ""), s->label))
 			return js_at(all, i);
-	if (run_request(x->run, s->task, &q))
-		return NULL;
-	for (size_t i = 0; i < js_count(all); i++)
-		if (asks_for(js_at(all, i), &q))
-			return js_at(all, i);
-	return NULL;
+	return run_request(x->run, s->task, &q) ? NULL : class_like(all, &q);
 }
 
 /* Did the engine tell that it is the first of its class? */

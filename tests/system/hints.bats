@@ -63,18 +63,18 @@ DOT
     said "nothing to do"
 }
 
-# waits NAME DATA: run three readers that do not fit beside each other; what `explain` says of them
-# while one runs.
+# waits NAME DATA MEMORY: run three readers that do not fit beside each other; what `explain` says of
+# them while one runs.
 waits() {
     workflow m <<'DOT'
 digraph m {
-  graph [name="", data=""]
-  h [plugin=teller, what="${name}", reader_memory="200M"]
+  graph [name="", data="", bytes=""]
+  h [plugin=teller, what="${name}", reader_memory="${bytes}"]
   a [plugin=teller, expand="j=1..3", what="${name}${j}", go="${name}", data="${data}"]
   h -> a
 }
 DOT
-    af2flow run m.dot -p name="$ROOM/$1" -p data="$2" --run-dir "$1.run" --memory 300M --cpus 2 \
+    af2flow run m.dot -p name="$ROOM/$1" -p data="$2" -p bytes="$3" --run-dir "$1.run" --memory 300M --cpus 2 \
         --plugin-dir stages >log 2>&1 3>&- &
     pid=$!
     wait_for 20 grep -qs 'head":"a' "$1.run/waiting"
@@ -87,12 +87,16 @@ DOT
 
 @test "tasks that do not fit beside each other by their hints wait, with a reason" {
     # Whatever `explain` cannot know of fingerprints, the engine told who is first in its queue.
-    waits unknown "" >told
+    waits unknown "" 200M >told
     cat told
     grep -q 'waits for a slot since .*: needs 200M of memory, 100M is free' told
     # One that is remembered at once is known to whoever asks while the run goes on.
-    waits known "$FIX/stages/teller.c" >told
+    waits known "$FIX/stages/teller.c" 200M >told
     cat told
     grep -q 'waits for a slot since .*: needs 200M of memory, 100M is free' told
     grep -q 'waits for a slot: 2 tasks ask for as much; the first, a\[j=.\], needs 200M' told
+    # What no machine has is all that this one has, which is told of all, too.
+    waits huge "$FIX/stages/teller.c" 900T >told
+    cat told
+    grep -q 'waits for a slot: 2 tasks ask for as much; the first, a\[j=.\], needs 300M' told
 }

@@ -140,6 +140,23 @@ PY
     said '"m" [label="m (2)\ndone"'
 }
 
+@test "another file that a parameter names is another setting" {
+    echo one >note
+    echo one >other
+    expect 0 af2flow run l.dot --run-dir r -p note=note
+    expect 0 af2flow run l.dot --run-dir q -p note=other
+    # a run whose settings are no longer those of what its directory has
+    python3 - r/meta.json "$PWD/other2" <<'PY'
+import json, sys
+meta = json.load(open(sys.argv[1]))
+meta["params"]["note"] = sys.argv[2]
+json.dump(meta, open(sys.argv[1], "w"))
+PY
+    echo three >other2
+    drawn r >is
+    printf 'g l m s\n0\n' | diff - is
+}
+
 @test "a task that did not come to its end is not drawn by what it had before" {
     expect 0 af2flow run l.dot --run-dir r
     echo v2 >weights

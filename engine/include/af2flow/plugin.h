@@ -149,8 +149,8 @@ typedef enum af2_cardinality {
 
 #define AF2_PORT_SET 1u  /* many input whose order does not matter to the result */
 /* Input that may help but never changes the result. Its producer may say what tasks that take
- * it need, by the value "reader_memory", in bytes of main memory: they get a slot that large,
- * unless the workflow says how much memory they have. */
+ * it need, by the value "reader_memory", in bytes of main memory: they get at least that much,
+ * as far as the machine has it, unless the workflow says how much memory they have. */
 #define AF2_PORT_HINT 2u
 
 /* One input or output. */
@@ -347,7 +347,7 @@ typedef struct af2_host {
 	/* Add name=value (a tool's version, say) to the key. */
 	void (*fingerprint_add)(af2_task *task, const char *name, const char *value);
 	/* Name a file that was looked at: the fingerprint is remembered until its inode,
-	 * size or mtime changes; of one below /proc or /sys, until its content does, so
+	 * size or mtime changes, or it appears, if it is not there; of one below /proc or /sys, until its content does, so
 	 * /proc/sys/kernel/random/boot_id means: ask again after each boot, on each machine. */
 	void (*fingerprint_file)(af2_task *task, const char *path);
 
