@@ -299,13 +299,19 @@ class Relaxed:
         """In Angstrom; these atoms and their order are the same in all rounds."""
         return self.positions[[a.index for a in heavy_atoms(self.topology)]] * 10
 
+    def heavy_names(self):
+        return [(a.residue.index, a.name) for a in heavy_atoms(self.topology)]
+
     def violating(self):
         return violating(model_atoms(self.topology, self.positions), self.bounds)
 
     def minimise(self, free):
         """One round, without restraints on the residues in `free`."""
         if self.rounds > 0:
+            names = self.heavy_names()
             self.prepare(without_hydrogens(self.topology, self.positions))
+            if self.heavy_names() != names:
+                raise Failure("permanent", "PDBFixer made other atoms of a minimised model")
         system = app.ForceField("amber99sb.xml").createSystem(self.topology,
                                                               constraints=app.HBonds)
         before, self.energy, self.positions = self.minimiser.run(
