@@ -4,9 +4,9 @@
 Each configuration is lowered for the padded length (padded_length.py) and its text
 hashed; models with one hash are a group. A group is written as HASH.json, 16 digits:
 {"digest", "model" (to compile it by), "models" (all that the configuration belongs to),
-"length", "options", "shapes" and "params" (of what it takes)}. `models` counts all models of AlphaFold2 with that
-configuration, wanted or not, so that a run of a single model and one of all five have
-equal elements.
+"length", "options", "shapes" and "params" (of what it takes)}. `models` counts all models
+of AlphaFold2 with that configuration, wanted or not, so that a run of a single model and
+one of all five have equal elements.
 """
 
 import json
