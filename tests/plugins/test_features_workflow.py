@@ -29,7 +29,7 @@ BFD = """
 EARLIER = """
     uniref90 [plugin=precomputed_msas, expand="chain in instance.chains", chain="${chain}",
               fasta="%(folder)s/target.fasta", precomputed_msas_dir="%(folder)s/earlier",
-              model_preset=%(preset)s]
+              model_preset=%(preset)s, db_preset=full_dbs]
     instance -> uniref90 -> chain_features
 """
 WORKFLOW = """

@@ -293,7 +293,7 @@ static void
 test_patience(void **state)
 {
 	struct room *r = *state;
-	pid_t pid = shell(r, "echo; exec sleep 1000", 1);
+	pid_t pid = shell(r, "echo; kill -STOP $$", 1);
 	char number[24];
 
 	snprintf(number, sizeof(number), "%d", (int)pid);
